@@ -1,0 +1,1 @@
+"""Options become Python source: filters, templates, rewrites, parsers."""

@@ -1,0 +1,1 @@
+"""The configuration language: text in, typed options and log paths out."""

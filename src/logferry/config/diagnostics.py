@@ -1,0 +1,79 @@
+"""
+What is wrong with a configuration, where, and what to do about it.
+
+All problems are collected and shown at once, each with its line, a caret and a
+remedy; nothing is raised until the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from logferry.config.nodes import Span
+from logferry.errors import ConfigError
+
+__all__ = ["Diagnostic", "Diagnostics", "Severity", "did_you_mean"]
+
+
+class Severity(StrEnum):
+    """How bad it is: only errors keep a configuration from running."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """
+    One problem.
+
+    Attributes:
+        message: what is wrong, as a sentence without a full stop.
+        hint: what to do, or empty.
+        rule: the name of a linter rule, empty for language errors.
+
+    """
+
+    severity: Severity
+    message: str
+    span: Span
+    hint: str = ""
+    rule: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.span}: {self.severity}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class Diagnostics:
+    """Collects problems in the order they are found."""
+
+    def __init__(self) -> None:
+        self.items: list[Diagnostic] = []
+
+    def error(self, message: str, span: Span, hint: str = "") -> None:
+        """Note an error."""
+        self.items.append(Diagnostic(Severity.ERROR, message, span, hint))
+
+    def warning(self, message: str, span: Span, hint: str = "", rule: str = "") -> None:
+        """Note a warning."""
+        self.items.append(Diagnostic(Severity.WARNING, message, span, hint, rule))
+
+    @property
+    def has_errors(self) -> bool:
+        """Tell whether any error was noted."""
+        return any(item.severity is Severity.ERROR for item in self.items)
+
+    def raise_errors(self) -> None:
+        """Raise ``ConfigError`` with everything found if there is an error."""
+        if self.has_errors:
+            raise ConfigError(tuple(self.items))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the known word closest to ``word``, or an empty string."""
+    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean '{matches[0]}'?" if matches else ""

@@ -1,0 +1,435 @@
+"""
+Kinds of option values: how ``name(arguments)`` becomes a Python value.
+
+Each kind is a small frozen dataclass with a ``title`` for messages and pages and a
+``read`` that reports to the scope's diagnostics and returns ``None`` on bad input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from logferry.config.diagnostics import did_you_mean
+from logferry.config.nodes import (
+    Argument,
+    Arrow,
+    Call,
+    Number,
+    Operator,
+    Span,
+    TemplateText,
+    Text,
+    Word,
+)
+from logferry.config.schema import Options, Scope
+
+__all__ = [
+    "Block",
+    "Bytes",
+    "Enum",
+    "Flags",
+    "Integer",
+    "Milliseconds",
+    "Pairs",
+    "Permissions",
+    "Port",
+    "Seconds",
+    "Template",
+    "TextKind",
+    "Words",
+    "YesNo",
+]
+
+_YES = frozenset({"yes", "on", "true"})
+_NO = frozenset({"no", "off", "false"})
+
+
+def values_of(arguments: Sequence[Argument]) -> list[Argument]:
+    """Return ``arguments`` without separating commas."""
+    return [
+        item
+        for item in arguments
+        if not (isinstance(item, Operator) and item.text == ",")
+    ]
+
+
+def text_of(argument: Argument) -> str | None:
+    """Return the text of a word, string or number, else ``None``."""
+    if isinstance(argument, Text):
+        return argument.value
+    if isinstance(argument, Word | Number):
+        return argument.text
+    return None
+
+
+def single(
+    arguments: Sequence[Argument], span: Span, scope: Scope, title: str
+) -> Argument | None:
+    """Return the only argument, or report that ``title`` was expected."""
+    values = values_of(arguments)
+    if len(values) == 1:
+        return values[0]
+    scope.diagnostics.error(
+        f"expected {title}" + (", found nothing" if not values else ""),
+        values[1].span if values else span,
+    )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """``yes``/``no``, also ``on``/``off`` and any number."""
+
+    title: str = "yes or no"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> bool | None:
+        """Return the truth value."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        if isinstance(argument, Number):
+            return bool(argument.value)
+        word = (text_of(argument) or "").lower()
+        if word in _YES:
+            return True
+        if word in _NO:
+            return False
+        scope.diagnostics.error(f"expected {self.title}", argument.span)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number within bounds."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    what: str = "a whole number"
+
+    @property
+    def title(self) -> str:
+        """The number and its bounds."""
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.what} from {self.minimum} to {self.maximum}"
+        if self.minimum is not None:
+            return f"{self.what} of at least {self.minimum}"
+        return self.what
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> int | None:
+        """Return the number."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        value = _number(argument)
+        if value is None or value != int(value) or not self._in_bounds(value):
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        return int(value)
+
+    def _in_bounds(self, value: float) -> bool:
+        return (self.minimum is None or value >= self.minimum) and (
+            self.maximum is None or value <= self.maximum
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes(Integer):
+    """A size; units such as ``k``, ``MiB`` are part of the language's numbers."""
+
+    what: str = "a size in bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A duration in seconds; fractions allowed."""
+
+    minimum: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The duration and its bound."""
+        bound = f" of at least {self.minimum:g}" if self.minimum else ""
+        return f"a number of seconds{bound}"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> float | None:
+        """Return the seconds."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        value = _number(argument)
+        if value is None or value < self.minimum:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Milliseconds:
+    """A duration given in milliseconds; the value is in seconds."""
+
+    title: str = "a number of milliseconds"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> float | None:
+        """Return the duration in seconds."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        value = _number(argument)
+        if value is None or value < 0:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        return value / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TextKind:
+    """One word, string or number, as text."""
+
+    title: str = "a string"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> str | None:
+        """Return the text."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        value = text_of(argument)
+        if value is None:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A list of words or strings, separated by space or comma."""
+
+    title: str = "a list of strings"
+    minimum: int = 0
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> tuple[str, ...] | None:
+        """Return the texts."""
+        texts = []
+        for argument in values_of(arguments):
+            text = text_of(argument)
+            if text is None:
+                scope.diagnostics.error(f"expected {self.title}", argument.span)
+                return None
+            texts.append(text)
+        if len(texts) < self.minimum:
+            scope.diagnostics.error(f"expected {self.title}", span)
+            return None
+        return tuple(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """One of a few words; the value is the word in its first spelling."""
+
+    words: tuple[str, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The words."""
+        return "one of " + ", ".join(self.words)
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> str | None:
+        """Return the word."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        word = (text_of(argument) or "").lower()
+        word = dict(self.aliases).get(word, word)
+        for known in self.words:
+            if word.replace("_", "-") == known.replace("_", "-"):
+                return known
+        scope.diagnostics.error(
+            f"expected {self.title}", argument.span, did_you_mean(word, self.words)
+        )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A set of known words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The words."""
+        return "flags among " + ", ".join(self.words)
+
+    def read(
+        self,
+        arguments: Sequence[Argument],
+        span: Span,
+        scope: Scope,
+    ) -> frozenset[str] | None:
+        """Return the flags."""
+        del span
+        found = set()
+        for argument in values_of(arguments):
+            word = (text_of(argument) or "").lower().replace("_", "-")
+            if word not in self.words:
+                scope.diagnostics.error(
+                    f"unknown flag '{word}'",
+                    argument.span,
+                    did_you_mean(word, self.words) or f"expected {self.title}",
+                )
+                return None
+            found.add(word)
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """File permissions in octal; empty parentheses mean: leave them alone (-1)."""
+
+    title: str = "permissions in octal, such as 0640"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> int | None:
+        """Return the mode bits, or -1 for empty parentheses."""
+        if not values_of(arguments):
+            return -1
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        text = text_of(argument) or ""
+        try:
+            return int(text, 8)
+        except ValueError:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port number, or a service name resolved at start."""
+
+    title: str = "a port number or service name"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> int | str | None:
+        """Return the number, or the service's name."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        text = text_of(argument)
+        if text is None:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        if not text.isdigit():
+            return text
+        if int(text) > 65535:
+            scope.diagnostics.error("a port is at most 65535", argument.span)
+            return None
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template: inline text, the name of a template object, or a type-hinted one."""
+
+    title: str = "a template"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> TemplateText | None:
+        """Return the template's text; a named one is looked up."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        if isinstance(argument, Call):  # a type hint: int("$X")
+            inner = single(argument.arguments, argument.span, scope, self.title)
+            text = None if inner is None else text_of(inner)
+            if text is None:
+                return None
+            return TemplateText(text, argument.span, argument.name)
+        text = text_of(argument)
+        if text is None:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        named = scope.templates.get(text)
+        if isinstance(named, TemplateText):
+            return named
+        return TemplateText(text, argument.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """``"key" => value`` pairs (also without arrow: ``"key" "value"``)."""
+
+    title: str = 'pairs such as "name" => "value"'
+
+    def read(
+        self,
+        arguments: Sequence[Argument],
+        span: Span,
+        scope: Scope,
+    ) -> tuple[tuple[str, TemplateText], ...] | None:
+        """Return keys and values; a value may be type-hinted."""
+        del span
+        pairs = []
+        for argument in values_of(arguments):
+            if not isinstance(argument, Arrow):
+                scope.diagnostics.error(f"expected {self.title}", argument.span)
+                return None
+            key = text_of(argument.key)
+            value = Template().read((argument.value,), argument.span, scope)
+            if key is None or value is None:
+                return None
+            pairs.append((key, value))
+        return tuple(pairs)
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
+
+
+class Block:
+    """A nested set of options, such as ``failover( … )``."""
+
+    def __init__(self, options: type[Options]) -> None:
+        self.options = options
+
+    @property
+    def title(self) -> str:
+        """The names that may stand inside."""
+        return "options such as " + ", ".join(
+            f"{name}()" for name in self.options.names()
+        )
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> Options | None:
+        """Return the nested options."""
+        return self.options.read(arguments, scope, span)
+
+
+def _number(argument: Argument) -> float | None:
+    if isinstance(argument, Number):
+        return argument.value
+    if isinstance(argument, Text):
+        try:
+            return float(argument.value)
+        except ValueError:
+            return None
+    return None

@@ -1,0 +1,352 @@
+"""
+The configuration as data: places, syntax nodes, and the resolved configuration.
+
+Two layers of nodes live here. *Syntax* (``Word`` to ``Block``) is what the parser
+makes of one statement's text, without knowing any driver. *Configuration* is what
+``resolve`` makes of it: every reference followed, every option read by its
+descriptor, log paths as trees of elements in the order of their processing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from logferry.config.schema import Options
+
+__all__ = [
+    "And",
+    "Argument",
+    "Arrow",
+    "Block",
+    "Call",
+    "Comparison",
+    "Configuration",
+    "Deliver",
+    "DestinationGroup",
+    "Element",
+    "FilterCall",
+    "FilterExpression",
+    "FilterReference",
+    "FilterStep",
+    "Junction",
+    "LogPath",
+    "Not",
+    "Number",
+    "Operator",
+    "Or",
+    "ProcessStep",
+    "SourceGroup",
+    "Sources",
+    "Span",
+    "Spec",
+    "TemplateText",
+    "Text",
+    "Word",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """
+    A place in a configuration file; lines and columns count from 1.
+
+    ``origin`` is the place that led here: the use of a block whose text this is, or
+    the ``@include`` that brought the file in (``None`` for the main file).
+    """
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    origin: Span | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+NOWHERE = Span("<built-in>", 0, 0, 0, 0)
+"""The place of things that no file mentions."""
+
+# ---------------------------------------------------------------------------
+# Syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An unquoted word; ``text`` is as written."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A quoted string, escapes already resolved."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, unit already applied; ``text`` is as written."""
+
+    value: int | float
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A bare operator among arguments: ``and or not == != < … ( ) , ;``."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """``key => value``."""
+
+    key: Word | Text | Number
+    value: Word | Text | Number | Call
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``name(arguments)``; ``name`` is lower case with ``-`` for ``_``."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    span: Span
+    name_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``{ … }`` where the language allows one among arguments."""
+
+    items: tuple[Argument, ...]
+    span: Span
+
+
+Argument: TypeAlias = Word | Text | Number | Operator | Arrow | Call | Block
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """
+    A template as written; ``codegen.templates`` gives it its meaning.
+
+    Attributes:
+        text: the template, such as ``"$HOST $MSG\\n"``.
+        hint: the type hint around it (``int``, ``json`` …), or empty.
+
+    """
+
+    text: str
+    span: Span
+    hint: str = ""
+
+
+# ---------------------------------------------------------------------------
+# Filter expressions
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All parts hold."""
+
+    parts: tuple[FilterExpression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One part holds."""
+
+    parts: tuple[FilterExpression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: FilterExpression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``left operator right``; operators as written (``==``, ``ne``, ``<=`` …)."""
+
+    left: TemplateText
+    operator: str
+    right: TemplateText
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FilterCall:
+    """A filter function with its options read, such as ``program("x" type(glob))``."""
+
+    name: str
+    options: Options
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FilterReference:
+    """``filter(name)`` inside an expression, with what it refers to."""
+
+    name: str
+    expression: FilterExpression
+    span: Span
+
+
+FilterExpression: TypeAlias = And | Or | Not | Comparison | FilterCall | FilterReference
+
+# ---------------------------------------------------------------------------
+# The resolved configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """
+    One configured thing of a registered kind: a driver, a parser, a rewrite.
+
+    Attributes:
+        kind: the registered name, such as ``network`` or ``csv-parser``.
+        options: its options, read by its descriptors.
+        id: the statement's name and the index in it, such as ``d_net#0``.
+
+    """
+
+    kind: str
+    options: Options
+    id: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """A ``source`` statement, named or inline."""
+
+    name: str
+    drivers: tuple[Spec, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationGroup:
+    """
+    A ``destination`` statement, named or inline.
+
+    ``channel`` is set instead of ``drivers`` when the statement holds log path
+    elements (``destination { channel { … }; };``).
+    """
+
+    name: str
+    drivers: tuple[Spec, ...]
+    span: Span
+    channel: LogPath | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """An element: messages of this group enter here."""
+
+    group: SourceGroup
+
+
+@dataclass(frozen=True, slots=True)
+class FilterStep:
+    """An element: go on only when the expression holds."""
+
+    name: str
+    expression: FilterExpression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStep:
+    """An element: rewrites or parsers in order; a failed parser ends the path."""
+
+    name: str
+    kind: str  # "rewrite" or "parser"
+    steps: tuple[Spec | FilterStep | Junction | LogPath, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """An element: hand the message, as it is now, to this group."""
+
+    group: DestinationGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """
+    An element: the message enters every branch; what comes out goes on.
+
+    ``if``/``elif``/``else`` are junctions of final branches.
+    """
+
+    branches: tuple[LogPath, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LogPath:
+    """
+    A ``log`` statement, an embedded one, or a ``channel``.
+
+    As an element of another path it is an embedded ``log {}``: a side path whose
+    output goes nowhere else; inside a junction it is a branch.
+
+    Attributes:
+        name: the name of a named log path, or empty.
+        flags: ``final``, ``fallback``, ``catchall``, ``flow-control`` …
+
+    """
+
+    elements: tuple[Element, ...]
+    flags: frozenset[str]
+    span: Span
+    name: str = ""
+
+
+Element: TypeAlias = Sources | FilterStep | ProcessStep | Deliver | Junction | LogPath
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """
+    A whole configuration, ready to build.
+
+    Attributes:
+        version: the ``@version`` as (major, minor).
+        options: the global options.
+        sources: every source statement by name; unused ones included.
+        templates: named templates by name.
+        log_paths: top-level log paths in order.
+        text: the expanded text (``--preprocess-into``, ``ctl config``).
+
+    """
+
+    version: tuple[int, int]
+    options: Options
+    sources: dict[str, SourceGroup]
+    destinations: dict[str, DestinationGroup]
+    filters: dict[str, FilterStep]
+    processors: dict[tuple[str, str], ProcessStep]
+    templates: dict[str, TemplateText]
+    log_paths: tuple[LogPath, ...]
+    text: str = ""
+    files: tuple[str, ...] = field(default=())

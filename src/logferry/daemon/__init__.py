@@ -1,0 +1,1 @@
+"""The running program: topology, reload, state, control, statistics."""

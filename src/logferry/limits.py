@@ -1,0 +1,44 @@
+"""
+Every bound of the program that is not an option, with its unit and its reason.
+
+Bounds that users may set are options (``config/schema.py``); their defaults live in
+the option descriptors.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+READ_SIZE_BYTES: Final = 256 * 1024
+"""
+What one read asks for.
+
+Large enough that the cost of a wake-up is spread over about a thousand messages
+(design, section 5), small enough to stay in a core's L2 cache while it is parsed.
+"""
+
+BATCH_SIZE_BYTES_MAX: Final = 256 * 1024
+"""The largest batch made for a queue: one read, plus what rendering adds."""
+
+FRAME_HEADER_DIGITS_MAX: Final = 10
+"""Digits of an RFC 6587 octet count; the reference allows ten."""
+
+FRAME_LENGTH_MAX: Final = 9_999_999
+"""Longest octet-counted frame we send, in bytes; longer ones are cut (reference)."""
+
+CONFIG_INCLUDE_DEPTH_MAX: Final = 64
+"""Nested ``@include``: deeper is a cycle in practice."""
+
+CONFIG_EXPANSION_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Text that blocks may expand to in all: stops exponential expansion."""
+
+CONFIG_EXPANSION_DEPTH_MAX: Final = 64
+"""Blocks that use blocks: deeper is a cycle in practice."""
+
+SEND_WINDOW_BYTES: Final = 4 * 1024 * 1024
+"""
+Bytes handed to one peer and not yet acknowledged by its kernel.
+
+What may be sent twice after a failure; Linux' default ``tcp_wmem`` maximum is of the
+same size, so a larger window would only wait in our own memory.
+"""

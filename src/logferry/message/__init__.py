@@ -1,0 +1,1 @@
+"""What flows: messages, their values and stamps, and batches of records."""

@@ -1,0 +1,129 @@
+"""
+Records in batches: the unit that queues keep and workers deliver.
+
+A *record* is one message, rendered for one destination: finished bytes, framing
+included where the destination's protocol frames. A :class:`RecordBatch` is a run of
+records with one routing key. A :class:`Receipt` is what the source of a chunk waits
+for before it counts the chunk as settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+__all__ = ["Receipt", "RecordBatch"]
+
+
+class Receipt:
+    """
+    Counts down the batches that were made from one chunk of a source.
+
+    Each batch that still matters for the source holds the receipt; whoever takes
+    responsibility for the batch (delivered, durably stored, dropped with a counted
+    reason, dead-lettered) settles it. When the last one is settled, ``on_settled``
+    is called once with the receipt.
+    """
+
+    __slots__ = ("_on_settled", "_pending", "message_count")
+
+    def __init__(
+        self, message_count: int, on_settled: Callable[[Receipt], None]
+    ) -> None:
+        self.message_count = message_count
+        self._on_settled = on_settled
+        self._pending = 1
+
+    def hold(self) -> None:
+        """Wait for one more batch."""
+        self._pending += 1
+
+    def settle(self) -> None:
+        """Stop waiting for one batch (or for the chunk's own initial hold)."""
+        assert self._pending > 0
+        self._pending -= 1
+        if not self._pending:
+            self._on_settled(self)
+
+
+class RecordBatch:
+    """
+    Records for one destination, joined.
+
+    Attributes:
+        data: all records, one after the other, as they go on the wire.
+        count: how many records there are, at least one.
+        ends: the end offset of each record in ``data``; ``None`` means that each
+            record ends with its only newline, so that offsets need not be kept.
+        key: the routing key (templated URL, partition key), empty when there is none.
+        receipt: what the source waits for, or ``None`` when it does not.
+
+    """
+
+    __slots__ = ("count", "data", "ends", "key", "receipt")
+
+    def __init__(
+        self,
+        data: bytes,
+        count: int,
+        ends: Sequence[int] | None = None,
+        key: bytes = b"",
+        receipt: Receipt | None = None,
+    ) -> None:
+        self.data = data
+        self.count = count
+        self.ends = ends
+        self.key = key
+        self.receipt = receipt
+
+    @classmethod
+    def of(
+        cls, records: Sequence[bytes], key: bytes = b"", receipt: Receipt | None = None
+    ) -> RecordBatch:
+        """Join ``records`` (at least one) into a batch."""
+        return cls(
+            b"".join(records),
+            len(records),
+            tuple(accumulate(map(len, records))),
+            key,
+            receipt,
+        )
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return self.count
+
+    def offsets(self) -> Sequence[int]:
+        """Return the end offset of each record."""
+        if self.ends is None:
+            lines = self.data.split(b"\n")
+            lines.pop()
+            self.ends = tuple(accumulate(len(line) + 1 for line in lines))
+            assert len(self.ends) == self.count
+        return self.ends
+
+    def records(self) -> list[bytes]:
+        """Return the records one by one."""
+        start = 0
+        records = []
+        for end in self.offsets():
+            records.append(self.data[start:end])
+            start = end
+        return records
+
+    def slice(self, start: int, stop: int) -> RecordBatch:
+        """
+        Return records ``start`` to ``stop`` (exclusive) as a batch of their own.
+
+        The receipt is not handed on: who splits a batch decides which part settles
+        it (the last one).
+        """
+        assert 0 <= start < stop <= self.count
+        ends = self.offsets()
+        base = ends[start - 1] if start else 0
+        return RecordBatch(
+            self.data[base : ends[stop - 1]],
+            stop - start,
+            tuple(end - base for end in ends[start:stop]),
+            self.key,
+        )

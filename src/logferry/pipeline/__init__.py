@@ -1,0 +1,1 @@
+"""Log paths as data, then as one generated function per source."""

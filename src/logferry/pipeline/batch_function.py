@@ -1,0 +1,43 @@
+"""The seam between sources and queues: a compiled program as seen from outside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from logferry.message.batch import RecordBatch
+from logferry.message.model import Message, Origin, UnixNanos
+
+__all__ = ["Outputs", "Program"]
+
+Outputs = tuple[tuple[RecordBatch, ...], ...]
+"""One entry per output of the program, in order; each with its batches (by key)."""
+
+
+class Program(Protocol):
+    """
+    The compiled log paths of one source driver.
+
+    The three entries do the same for three forms of input and return the records
+    for each output (``outputs`` names the destination drivers' ids in order). They
+    never raise for anything that stands in the input.
+    """
+
+    outputs: tuple[str, ...]
+
+    def lines(self, chunk: bytes, origin: Origin, now: UnixNanos) -> Outputs:
+        """
+        Run complete lines.
+
+        ``chunk`` is what ``syslog.framing`` guarantees: every frame ends with
+        ``\\n``, holds no other ``\\n``, no NUL, no ``\\r`` at its end, and is not
+        empty nor longer than ``log-msg-size()``.
+        """
+        ...
+
+    def frames(self, frames: list[bytes], origin: Origin, now: UnixNanos) -> Outputs:
+        """Run frames that may hold anything (octet-counted, datagrams, files)."""
+        ...
+
+    def messages(self, messages: list[Message], now: UnixNanos) -> Outputs:
+        """Run messages that exist already (internal, generators, Python code)."""
+        ...

@@ -1,0 +1,1 @@
+"""Pure decisions: where to connect, what to retry, when to wait."""

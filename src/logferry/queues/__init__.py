@@ -1,0 +1,1 @@
+"""Bounded, acknowledged, rewindable queues of record batches."""

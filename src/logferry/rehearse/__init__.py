@@ -1,0 +1,1 @@
+"""The outage rehearsal: real policies on a virtual clock."""

@@ -1,0 +1,1 @@
+"""Sockets, TLS, clocks and tasks: the only place that catches OSError."""

@@ -1,0 +1,49 @@
+"""The contract of source drivers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from logferry.message.batch import Receipt
+from logferry.message.model import Message, Origin
+
+__all__ = ["Intake", "Source"]
+
+
+class Intake(Protocol):
+    """
+    Where a source puts what it read: the program and the queues behind it.
+
+    Every call returns the receipt of the chunk: it is settled when the last queue
+    that matters for this source took responsibility (at once without flow control).
+    """
+
+    def lines(self, chunk: bytes, origin: Origin) -> Receipt:
+        """Take complete lines: see ``pipeline.batch_function.Program.lines``."""
+        ...
+
+    def frames(self, frames: list[bytes], origin: Origin) -> Receipt:
+        """Take frames."""
+        ...
+
+    def messages(self, messages: list[Message]) -> Receipt:
+        """Take messages."""
+        ...
+
+
+class Source(Protocol):
+    """
+    One running source driver.
+
+    Made by its ``create(spec, environment, intake)``.
+    """
+
+    id: str
+
+    async def start(self) -> None:
+        """Bind, open, begin to read. Raises ``TransportError`` when it cannot."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading, close."""
+        ...

@@ -1,0 +1,1 @@
+"""Counters and internal events, as data; nothing here prints or counts twice."""

@@ -1,0 +1,87 @@
+"""
+Internal events: what happened, as data.
+
+One frozen dataclass per event. ``text`` is the sentence of the log line (the
+reference's own where it has one), the fields are its tags in order. The layers emit
+events into an :class:`EventLog`; printing is the business of ``daemon/selflog.py``.
+
+An event class lives in the layer that emits it, next to the code that knows when;
+only events that several layers share are defined here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import ClassVar, Protocol
+
+__all__ = ["Event", "EventLog", "Level", "NullLog", "render"]
+
+
+class Level(IntEnum):
+    """Syslog severities (RFC 5424, table 2), the ones that we use."""
+
+    CRITICAL = 2
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+    DEBUG = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    Base of all events.
+
+    A subclass sets ``level`` and ``text`` and adds fields; a field whose value is
+    ``None`` is left out of the line. A trailing underscore in a field's name is
+    dropped, so that ``from_`` prints as ``from``.
+    """
+
+    level: ClassVar[Level] = Level.NOTICE
+    text: ClassVar[str] = ""
+
+    def tags(self) -> Iterator[tuple[str, str]]:
+        """Yield name and value of each tag, in order."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                yield field.name.rstrip("_"), str(value)
+
+
+class EventLog(Protocol):
+    """Where events go; given to every driver."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event; never raises, never blocks."""
+
+
+class NullLog:
+    """An :class:`EventLog` that forgets."""
+
+    def emit(self, event: Event) -> None:
+        """Forget ``event``."""
+
+
+def render(event: Event) -> str:
+    """Return the log line of ``event``: ``text; key='value', key2='value2'``."""
+    tags = ", ".join(f"{name}='{_escape(value)}'" for name, value in event.tags())
+    return f"{event.text}; {tags}" if tags else f"{event.text};"
+
+
+def _escape(value: str) -> str:
+    """Keep one event on one line: control characters become escapes."""
+    if value.isprintable() and "'" not in value:
+        return value
+    return "".join(
+        char if char.isprintable() and char != "'" else _escape_char(char)
+        for char in value
+    )
+
+
+def _escape_char(char: str) -> str:
+    if char == "'":
+        return "\\'"
+    return char.encode("unicode_escape").decode("ascii")
