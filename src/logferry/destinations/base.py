@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from logferry.config.nodes import TemplateText
 from logferry.message.batch import RecordBatch
 from logferry.queues.queue import PushResult
 
-__all__ = ["Destination", "Rendering"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """
-    How a destination wants its records, for the compiler.
-
-    Attributes:
-        template: what one record's text is; ``None`` means the default of ``form``.
-        form: ``rfc3164`` (``<$PRI>$DATE $HOST $MSGHDR$MSG\\n``), ``rfc5424``
-            (the template, if any, replaces MSG), ``file``
-            (``$DATE $HOST $MSGHDR$MSG\\n``) or ``template``.
-        octet_count: put the length and a space before each record (RFC 6587, 3.4.1).
-        key: template of the routing key (file name, URL, partition key), if any.
-
-    """
-
-    template: TemplateText | None = None
-    form: str = "rfc3164"
-    octet_count: bool = False
-    key: TemplateText | None = None
+__all__ = ["Destination"]
 
 
 class Destination(Protocol):

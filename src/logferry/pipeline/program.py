@@ -23,6 +23,7 @@ class Program(Protocol):
     """
 
     outputs: tuple[str, ...]
+    flow_controlled: tuple[bool, ...]  # of each output, for this source
 
     def lines(self, chunk: bytes, origin: Origin, now: UnixNanos) -> Outputs:
         """

@@ -1,0 +1,57 @@
+"""How a destination wants its records: what the compiler needs to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import TemplateText
+
+__all__ = ["Rendering", "TimeFormat"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFormat:
+    """
+    How stamps are written.
+
+    Attributes:
+        format: ``bsd``, ``iso``, ``full`` or ``unix``.
+        frac_digits: digits of the fraction of a second, cut, not rounded.
+        time_zone: zone to convert to; empty keeps the offset the stamp came with.
+
+    """
+
+    format: str = "bsd"
+    frac_digits: int = 0
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """
+    How one destination driver wants its records.
+
+    Attributes:
+        form: ``rfc3164`` (``<$PRI>$DATE $HOST $MSGHDR$MSG\\n``, BSD date always),
+            ``rfc5424`` (a template, if any, replaces MSG), ``file``
+            (``$DATE $HOST $MSGHDR$MSG\\n``) or ``template`` (the template, as it is).
+        template: the template; ``None`` means the default of ``form``.
+        octet_count: put the length and a space before each record (RFC 6587, 3.4.1).
+        key: template of the routing key (file name, URL, partition key), if any;
+            with ``key_escape`` its macro values are escaped: ``url`` or ``path``.
+        flags: destination flags such as ``no-multi-line``, ``syslog-protocol``.
+
+    """
+
+    form: str = "rfc3164"
+    template: TemplateText | None = None
+    octet_count: bool = False
+    key: TemplateText | None = None
+    key_escape: str = ""
+    time: TimeFormat = field(default_factory=TimeFormat)
+    template_escape: bool = False
+    on_error: str = "drop-message"
+    truncate_size: int = -1
+    flags: frozenset[str] = frozenset()
