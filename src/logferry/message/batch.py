@@ -57,10 +57,13 @@ class RecordBatch:
             record ends with its only newline, so that offsets need not be kept.
         key: the routing key (templated URL, partition key), empty when there is none.
         receipt: what the source waits for, or ``None`` when it does not.
+        is_patient: the source stops reading until the receipt is settled
+            (``flags(flow-control)``), so a full queue takes the batch all the same:
+            the sources' windows bound it, and nothing need be dropped.
 
     """
 
-    __slots__ = ("count", "data", "ends", "key", "receipt")
+    __slots__ = ("count", "data", "ends", "is_patient", "key", "receipt")
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class RecordBatch:
         self.ends = ends
         self.key = key
         self.receipt = receipt
+        self.is_patient = False
 
     @classmethod
     def of(

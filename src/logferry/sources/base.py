@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from logferry.message.batch import Receipt
@@ -15,18 +16,28 @@ class Intake(Protocol):
     Where a source puts what it read: the program and the queues behind it.
 
     Every call returns the receipt of the chunk: it is settled when the last queue
-    that matters for this source took responsibility (at once without flow control).
+    that matters for this source took responsibility (at once without flow control);
+    ``on_settled`` is called with it then, maybe before the call returns.
     """
 
-    def lines(self, chunk: bytes, origin: Origin) -> Receipt:
+    def lines(
+        self, chunk: bytes, origin: Origin, on_settled: Callable[[Receipt], None] = ...
+    ) -> Receipt:
         """Take complete lines: see ``pipeline.batch_function.Program.lines``."""
         ...
 
-    def frames(self, frames: list[bytes], origin: Origin) -> Receipt:
+    def frames(
+        self,
+        frames: list[bytes],
+        origin: Origin,
+        on_settled: Callable[[Receipt], None] = ...,
+    ) -> Receipt:
         """Take frames."""
         ...
 
-    def messages(self, messages: list[Message]) -> Receipt:
+    def messages(
+        self, messages: list[Message], on_settled: Callable[[Receipt], None] = ...
+    ) -> Receipt:
         """Take messages."""
         ...
 

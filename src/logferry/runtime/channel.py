@@ -1,0 +1,133 @@
+"""
+From a source to the queues: run the program, hand out the batches, keep the receipt.
+
+A channel outlives the program in it: a reload puts the new program and queues into
+the channel that a kept connection already holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from logferry.message.batch import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.message.batch import RecordBatch
+    from logferry.message.model import Message, Origin, UnixNanos
+    from logferry.pipeline.program import Outputs, Program
+    from logferry.queues.queue import PushResult
+    from logferry.telemetry.counters import Counter
+
+__all__ = ["Channel", "Route"]
+
+
+class Push(Protocol):
+    """A destination's intake."""
+
+    def __call__(self, batch: RecordBatch) -> PushResult:
+        """Take ``batch`` in."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A program and what stands behind its outputs, in their order."""
+
+    program: Program
+    pushes: tuple[Push, ...]
+
+
+def _forget(receipt: Receipt) -> None:
+    """Settle without anybody waiting."""
+    del receipt
+
+
+class Channel:
+    """
+    The intake of one source driver (``sources.base.Intake``).
+
+    Args:
+        route: the program and its outputs.
+        now: the wall clock.
+        processed: counts messages.
+        is_acknowledged: the source remembers a position and must know when its
+            messages were delivered on every path, flow-controlled or not.
+
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        now: Callable[[], UnixNanos],
+        processed: Counter,
+        *,
+        is_acknowledged: bool = False,
+    ) -> None:
+        self._now = now
+        self._processed = processed
+        self._is_acknowledged = is_acknowledged
+        self.replace(route)
+
+    def replace(self, route: Route) -> None:
+        """Put another program and other queues in, from the next chunk on."""
+        program = route.program
+        self._program = program
+        self._outputs = tuple(
+            (push, flow_controlled or self._is_acknowledged, flow_controlled)
+            for push, flow_controlled in zip(
+                route.pushes, program.flow_controlled, strict=True
+            )
+        )
+
+    @property
+    def is_flow_controlled(self) -> bool:
+        """Tell whether any output can hold the source back."""
+        return any(flow_controlled for _, _, flow_controlled in self._outputs)
+
+    def lines(
+        self,
+        chunk: bytes,
+        origin: Origin,
+        on_settled: Callable[[Receipt], None] = _forget,
+    ) -> Receipt:
+        """Take complete lines; see :class:`logferry.pipeline.program.Program`."""
+        receipt = Receipt(chunk.count(b"\n"), on_settled)
+        return self._hand_out(self._program.lines(chunk, origin, self._now()), receipt)
+
+    def frames(
+        self,
+        frames: list[bytes],
+        origin: Origin,
+        on_settled: Callable[[Receipt], None] = _forget,
+    ) -> Receipt:
+        """Take frames."""
+        receipt = Receipt(len(frames), on_settled)
+        return self._hand_out(
+            self._program.frames(frames, origin, self._now()), receipt
+        )
+
+    def messages(
+        self,
+        messages: list[Message],
+        on_settled: Callable[[Receipt], None] = _forget,
+    ) -> Receipt:
+        """Take messages."""
+        receipt = Receipt(len(messages), on_settled)
+        return self._hand_out(self._program.messages(messages, self._now()), receipt)
+
+    def _hand_out(self, outputs: Outputs, receipt: Receipt) -> Receipt:
+        self._processed.value += receipt.message_count
+        for batches, (push, is_tracked, is_patient) in zip(
+            outputs, self._outputs, strict=True
+        ):
+            for batch in batches:
+                if is_tracked:
+                    receipt.hold()
+                    batch.receipt = receipt
+                    batch.is_patient = is_patient
+                push(batch)
+        receipt.settle()
+        return receipt
