@@ -1,0 +1,224 @@
+"""
+The ``file()`` destination: records to files whose names may hold macros.
+
+Each routing key is the name of a file, as the compiler rendered it. A file that
+cannot be written keeps only its own records waiting: their leases stay out, in order,
+and are tried again every ``time-reopen()`` seconds while other files go on.
+
+Writes go straight to the page cache from the event loop; a lease is acknowledged when
+``write()`` (and ``fsync()``, if asked for) returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from logferry.destinations.file.events import FileFailed, FileWorksAgain, SpuriousPath
+from logferry.destinations.file.writer import FileWriter
+from logferry.destinations.options import rendering_of
+from logferry.errors import StorageFailed
+from logferry.limits import BATCH_SIZE_BYTES_MAX
+from logferry.telemetry.counters import Counter, Legacy, Metrics
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Spec, TemplateText
+    from logferry.destinations.file.options import FileDestinationOptions
+    from logferry.message.batch import RecordBatch
+    from logferry.pipeline.rendering import Rendering
+    from logferry.queues.queue import Lease, PushResult, Queue
+    from logferry.runtime.environment import Environment
+
+__all__ = ["FileDestination", "rendering"]
+
+_LEASES_PER_TURN = 64
+"""Leases written before other work of the event loop has its turn."""
+
+_REAP_INTERVAL_S = 10.0
+
+
+def rendering(
+    options: FileDestinationOptions, default: TemplateText | None
+) -> Rendering:
+    """Return what the compiler needs to know: the file's name is the routing key."""
+    return rendering_of(
+        options, "file", key=options.path, key_escape="path", default=default
+    )
+
+
+class _Target:
+    """One concrete file: its writer, what waits for it, and its counters."""
+
+    __slots__ = ("path", "processed", "stuck", "writer", "written")
+
+    def __init__(self, path: str, metrics: Metrics, driver: str) -> None:
+        self.path = path
+        self.writer: FileWriter | None = None
+        self.stuck: deque[Lease] = deque()
+        self.processed = metrics.counter(
+            "", legacy=Legacy("dst.file", driver, path, "processed"), dynamic=False
+        )
+        self.written: Counter = metrics.counter(
+            "output_events_total",
+            {"driver": "file", "filename": path, "id": driver, "result": "delivered"},
+            level=1,
+            legacy=Legacy("dst.file", driver, path, "written"),
+        )
+
+
+class FileDestination:
+    """
+    One running ``file()`` driver.
+
+    Args:
+        spec: its configuration.
+        environment: the world.
+        queue: where records wait.
+        time_reap_s: how long an unused file stays open; 0 is for ever.
+
+    """
+
+    def __init__(
+        self, spec: Spec, environment: Environment, queue: Queue, time_reap_s: float
+    ) -> None:
+        options = spec.options
+        self.id = spec.id
+        self._options: FileDestinationOptions = options  # type: ignore[assignment] # by the registry
+        self._environment = environment
+        self._queue = queue
+        self._time_reap_s = time_reap_s
+        self._targets: dict[bytes, _Target] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_scheduled = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    async def start(self) -> None:
+        """Begin to write."""
+        self._loop = asyncio.get_running_loop()
+        if self._time_reap_s:
+            self._arm_reaper()
+        self._schedule()
+
+    def push(self, batch: RecordBatch) -> PushResult:
+        """Take records in."""
+        result = self._queue.push(batch)
+        self._schedule()
+        return result
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled and self._loop is not None:
+            self._is_scheduled = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        """Write what waits, a bounded amount at a time."""
+        self._is_scheduled = False
+        for _ in range(_LEASES_PER_TURN):
+            if not self._write_next():
+                return
+        self._schedule()
+
+    def _write_next(self) -> bool:
+        lease = self._queue.peek(1 << 20, BATCH_SIZE_BYTES_MAX)
+        if lease is None:
+            return False
+        target = self._target(lease.batch.key)
+        target.processed.add(lease.batch.count)
+        if target.stuck:
+            target.stuck.append(lease)
+        elif not self._deliver(target, lease):
+            target.stuck.append(lease)
+            self._arm_retry(target)
+        return True
+
+    def _target(self, key: bytes) -> _Target:
+        target = self._targets.get(key)
+        if target is None:
+            path = key.decode("utf-8", "surrogateescape")
+            target = _Target(path, self._environment.metrics, self.id)
+            self._targets[key] = target
+        return target
+
+    def _deliver(self, target: _Target, lease: Lease) -> bool:
+        """Write one lease; false when it has to wait."""
+        path = target.path
+        if "../" in path or path.endswith("/.."):
+            self._environment.log.emit(SpuriousPath(path))
+            self._queue.ack(lease.token)
+            return True
+        now_s = self._environment.now() / 1e9
+        try:
+            if target.writer is None:
+                target.writer = FileWriter(path, self._options, now_s)
+            target.writer.write(lease.batch.data)
+        except StorageFailed as error:
+            self._note_failure(target, error)
+            return False
+        target.writer.last_used_at = self._environment.clock()
+        target.written.add(lease.batch.count)
+        self._queue.ack(lease.token)
+        return True
+
+    def _note_failure(self, target: _Target, error: StorageFailed) -> None:
+        if target.writer is not None:
+            target.writer.close()
+            target.writer = None
+        time_reopen = f"{self._options.time_reopen:g}"
+        self._environment.log.emit(
+            FileFailed(target.path, str(error), time_reopen, self.id)
+        )
+
+    def _arm_retry(self, target: _Target) -> None:
+        assert self._loop is not None
+        self._timers[target.path] = self._loop.call_later(
+            self._options.time_reopen, self._retry, target
+        )
+
+    def _retry(self, target: _Target) -> None:
+        self._timers.pop(target.path, None)
+        had_stuck = bool(target.stuck)
+        while target.stuck:
+            if not self._deliver(target, target.stuck[0]):
+                self._arm_retry(target)
+                return
+            target.stuck.popleft()
+        if had_stuck:
+            self._environment.log.emit(FileWorksAgain(target.path, self.id))
+
+    def _arm_reaper(self) -> None:
+        assert self._loop is not None
+        self._timers["reap"] = self._loop.call_later(_REAP_INTERVAL_S, self._reap)
+
+    def _reap(self) -> None:
+        """Close files that were not written for ``time-reap()`` seconds."""
+        oldest = self._environment.clock() - self._time_reap_s
+        for key, target in list(self._targets.items()):
+            if target.writer is None or target.writer.last_used_at < oldest:
+                if target.writer is not None:
+                    target.writer.close()
+                if not target.stuck:
+                    del self._targets[key]
+        self._arm_reaper()
+
+    def reopen(self) -> None:
+        """Close all files; the next record opens them anew (after log rotation)."""
+        for target in self._targets.values():
+            if target.writer is not None:
+                target.writer.close()
+                target.writer = None
+
+    async def stop(self, grace_s: float) -> None:
+        """Write what is queued and close; what cannot be written stays queued."""
+        del grace_s  # a local file takes its records now or not at all
+        if self._loop is not None:
+            while self._write_next():
+                pass
+        for timer in self._timers.values():
+            timer.cancel()
+        for target in self._targets.values():
+            for lease in target.stuck:
+                self._queue.rewind(lease.token)
+        self.reopen()
+        self._targets.clear()
+        self._loop = None

@@ -1,0 +1,1 @@
+"""The ``network()`` and ``syslog()`` destinations: TCP, TLS and UDP, with failover."""

@@ -1,0 +1,218 @@
+"""Options that several destination drivers share, and what the compiler sees of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry.config.kinds import (
+    Enum,
+    Flags,
+    Integer,
+    Permissions,
+    Seconds,
+    Template,
+    TextKind,
+    YesNo,
+)
+from logferry.config.schema import FromGlobal, Option, Options
+from logferry.pipeline.rendering import Rendering, TimeFormat
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import TemplateText
+
+__all__ = [
+    "DestinationOptions",
+    "FilePermissionOptions",
+    "TemplateOptions",
+    "WriterOptions",
+    "rendering_of",
+]
+
+_TS_FORMATS = Enum(
+    ("bsd", "iso", "full", "unix"),
+    (("rfc3164", "bsd"), ("rfc3339", "iso"), ("utc", "unix")),
+)
+_ON_ERROR = Enum(
+    (
+        "drop-message",
+        "drop-property",
+        "fallback-to-string",
+        "silently-drop-message",
+        "silently-drop-property",
+        "silently-fallback-to-string",
+    )
+)
+
+
+class DestinationOptions(Options):
+    """Options of every destination."""
+
+    persist_name = Option(
+        TextKind(),
+        "",
+        doc="Names the queue and state of this destination, whatever else changes.",
+    )
+    log_fifo_size = Option(
+        Integer(minimum=1),
+        FromGlobal("log_fifo_size"),
+        doc="How many messages the memory queue holds.",
+        unit="messages",
+    )
+    throttle = Option(
+        Integer(minimum=0),
+        0,
+        doc="The most messages delivered in a second; 0 is no limit.",
+        unit="messages/s",
+    )
+    internal = Option(
+        YesNo(),
+        default=False,
+        doc="Show the counters of this driver only at a higher stats level.",
+    )
+
+
+class TemplateOptions(Options):
+    """How macros are written."""
+
+    ts_format = Option(
+        _TS_FORMATS, FromGlobal("ts_format"), doc="The form of time stamps."
+    )
+    frac_digits = Option(
+        Integer(minimum=0, maximum=9),
+        FromGlobal("frac_digits"),
+        doc="Digits of the fraction of a second; cut, not rounded.",
+    )
+    time_zone = Option(
+        TextKind("a time zone"),
+        FromGlobal("send_time_zone"),
+        doc="Convert stamps to this zone; empty keeps the zone they came with.",
+        aliases=("send-time-zone",),
+    )
+    local_time_zone = Option(
+        TextKind("a time zone"),
+        FromGlobal("local_time_zone"),
+        doc="The zone of macros in file names.",
+    )
+    template_escape = Option(
+        YesNo(),
+        FromGlobal("template_escape"),
+        doc="Escape quotes and backslashes in macro values.",
+    )
+    on_error = Option(
+        _ON_ERROR,
+        FromGlobal("on_error"),
+        doc="What happens when a value cannot be converted to its type.",
+    )
+
+
+class WriterOptions(DestinationOptions, TemplateOptions):
+    """Options of destinations that write records to a stream, socket or file."""
+
+    template = Option(
+        Template(), None, doc="The form of a record; the default is the driver's own."
+    )
+    flags = Option(
+        Flags(
+            (
+                "syslog-protocol",
+                "no-multi-line",
+                "threaded",
+                "ignore-errors",
+                "seqnum-all",
+                "no-seqnum-all",
+                "seqnum",
+                "no-seqnum",
+            )
+        ),
+        frozenset(),
+        doc="Changes of the record's form.",
+    )
+    flush_lines = Option(
+        Integer(minimum=0),
+        FromGlobal("flush_lines"),
+        doc="How many records one write may join; logferry joins whatever waits.",
+    )
+    flush_timeout = Option(
+        Integer(minimum=0),
+        0,
+        doc="Accepted for old configurations.",
+        no_effect="records are written as soon as the destination takes them",
+    )
+    suppress = Option(
+        Seconds(),
+        FromGlobal("suppress"),
+        doc="Hold back repeated messages for so long and write their number.",
+        unit="s",
+    )
+    pad_size = Option(
+        Integer(minimum=0), 0, doc="Pad or cut each record to this size.", unit="bytes"
+    )
+    truncate_size = Option(
+        Integer(minimum=-1), -1, doc="Cut records to this size.", unit="bytes"
+    )
+    mark_freq = Option(
+        Integer(minimum=0),
+        FromGlobal("mark_freq"),
+        doc="Time between MARK messages.",
+        unit="s",
+        aliases=("mark",),
+    )
+    mark_mode = Option(
+        Enum(("internal", "dst-idle", "host-idle", "periodical", "none", "global")),
+        "global",
+        doc="When MARK messages are written.",
+    )
+    time_reopen = Option(
+        Seconds(minimum=0.001),
+        FromGlobal("time_reopen"),
+        doc="How long to wait before a failed destination is tried again.",
+        unit="s",
+    )
+
+
+class FilePermissionOptions(Options):
+    """Owner and mode of files that are made; empty parentheses: leave alone."""
+
+    owner = Option(TextKind(), FromGlobal("owner"), doc="Owner of new files.")
+    group = Option(TextKind(), FromGlobal("group"), doc="Group of new files.")
+    perm = Option(Permissions(), FromGlobal("perm"), doc="Mode of new files.")
+    dir_owner = Option(TextKind(), FromGlobal("dir_owner"), doc="Owner of new folders.")
+    dir_group = Option(TextKind(), FromGlobal("dir_group"), doc="Group of new folders.")
+    dir_perm = Option(Permissions(), FromGlobal("dir_perm"), doc="Mode of new folders.")
+    create_dirs = Option(
+        YesNo(), FromGlobal("create_dirs"), doc="Make missing folders."
+    )
+
+
+def rendering_of(
+    options: WriterOptions,
+    form: str,
+    *,
+    octet_count: bool = False,
+    key: TemplateText | None = None,
+    key_escape: str = "",
+    default: TemplateText | None = None,
+) -> Rendering:
+    """
+    Return what the compiler needs to know of a writer.
+
+    ``default`` is the global template (``proto-template()``, ``file-template()``)
+    that stands in for a missing ``template()``.
+    """
+    if "syslog-protocol" in options.flags:
+        form = "rfc5424"
+    template = options.template or default
+    if template is not None and form != "rfc5424":
+        form = "template"
+    return Rendering(
+        form=form,
+        template=template,
+        octet_count=octet_count,
+        key=key,
+        key_escape=key_escape,
+        time=TimeFormat(options.ts_format, options.frac_digits, options.time_zone),
+        template_escape=options.template_escape,
+        on_error=options.on_error,
+        truncate_size=options.truncate_size,
+        flags=options.flags,
+    )

@@ -1,0 +1,1 @@
+"""The ``network()`` and ``syslog()`` sources: TCP, TLS and UDP."""

@@ -1,0 +1,184 @@
+"""
+Options of the network sources, and what each ``transport()`` stands for.
+
+Ports are the reference's: 514 for ``network()``, ``tcp()`` and ``udp()`` whatever the
+transport; ``syslog()`` has 601 for TCP, 514 for UDP and 6514 for TLS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logferry.config.kinds import Block, Enum, Integer, Port, Seconds, TextKind, YesNo
+from logferry.config.schema import Option
+from logferry.runtime.socket_options import InetSocketOptions
+from logferry.runtime.tls_options import TlsOptions
+from logferry.sources.options import ReaderOptions
+
+__all__ = [
+    "NetworkSourceOptions",
+    "SyslogSourceOptions",
+    "TcpSourceOptions",
+    "Transport",
+    "UdpSourceOptions",
+    "transport_of",
+]
+
+_TRANSPORTS = (
+    "tcp",
+    "udp",
+    "tls",
+    "auto",
+    "text-with-nuls",
+    "nul-terminated",
+    "proxied-tcp",
+    "proxied-tls",
+    "proxied-tls-passthrough",
+    "proxied-udp",
+)
+
+
+class InetSourceOptions(ReaderOptions, InetSocketOptions):
+    """Options of every source that listens on an IP address."""
+
+    localip = Option(
+        TextKind("an address"), "", doc="Listen on this address.", aliases=("ip",)
+    )
+    port = Option(
+        Port(),
+        -1,
+        doc="Listen on this port; 0 lets the kernel choose.",
+        aliases=("localport", "destport"),
+    )
+    tls = Option(Block(TlsOptions), None, doc="Keys and certificates.")
+    max_connections = Option(
+        Integer(minimum=1), 10, doc="Connections at a time; more are closed at once."
+    )
+    listen_backlog = Option(
+        Integer(minimum=1), 255, doc="Connections that wait to be accepted."
+    )
+    keep_alive = Option(YesNo(), default=True, doc="Keep connections over a reload.")
+    log_iw_size = Option(
+        Integer(minimum=1),
+        1000,
+        doc="How many messages of all connections together may be unacknowledged; "
+        "divided by max-connections(), at least 100 each.",
+        unit="messages",
+    )
+    dynamic_window_size = Option(
+        Integer(minimum=0),
+        0,
+        doc="An extra window that busy connections share.",
+        unit="messages",
+    )
+    dynamic_window_stats_freq = Option(
+        Seconds(), 1.0, doc="How often connections are looked at.", unit="s"
+    )
+    dynamic_window_realloc_ticks = Option(
+        Integer(minimum=0), 5, doc="Looks between two new divisions of the window."
+    )
+
+
+class NetworkSourceOptions(InetSourceOptions):
+    """``network()``: legacy syslog on TCP, UDP or TLS."""
+
+    title = "source network"
+
+    transport = Option(Enum(_TRANSPORTS), "tcp", doc="The protocol underneath.")
+
+
+class SyslogSourceOptions(InetSourceOptions):
+    """``syslog()``: RFC 5424 with octet counting."""
+
+    title = "source syslog"
+
+    transport = Option(Enum(_TRANSPORTS), "tcp", doc="The protocol underneath.")
+
+
+class TcpSourceOptions(InetSourceOptions):
+    """``tcp()`` and ``tcp6()``: the old names of ``network(transport(tcp))``."""
+
+    title = "source tcp"
+
+
+class UdpSourceOptions(InetSourceOptions):
+    """``udp()`` and ``udp6()``: the old names of ``network(transport(udp))``."""
+
+    title = "source udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """
+    What a ``transport()`` means.
+
+    Attributes:
+        framing: ``line``, ``line-with-nuls``, ``nul``, ``octet-count``, ``auto`` or
+            ``datagram``.
+        name: the value of ``$TRANSPORT``.
+        tls: ``no``, ``yes`` or ``auto`` (told by the first byte).
+        proxied: a PROXY protocol header comes first; with ``inside-tls`` it comes
+            after the handshake.
+
+    """
+
+    framing: str
+    name: str
+    port: int
+    tls: str = "no"
+    proxied: str = "no"
+
+    @property
+    def is_datagram(self) -> bool:
+        """Tell whether it is UDP."""
+        return self.framing == "datagram"
+
+
+def transport_of(kind: str, options: InetSourceOptions) -> Transport:
+    """Return what driver ``kind`` with its ``transport()`` stands for."""
+    if kind in {"tcp", "tcp6"}:
+        word = "tls" if options.tls is not None else "tcp"
+    elif kind in {"udp", "udp6"}:
+        word = "udp"
+    else:
+        assert isinstance(options, NetworkSourceOptions | SyslogSourceOptions)
+        word = options.transport
+    if kind == "syslog":
+        return _SYSLOG[word]
+    return _NETWORK[word]
+
+
+_NETWORK = {
+    "tcp": Transport("line", "bsdsyslog+tcp", 514),
+    "tls": Transport("line", "bsdsyslog+tls", 514, tls="yes"),
+    "udp": Transport("datagram", "bsdsyslog+udp", 514),
+    "auto": Transport("auto", "bsdsyslog+auto", 514, tls="auto"),
+    "text-with-nuls": Transport("line-with-nuls", "bsdsyslog+text-with-nuls", 514),
+    "nul-terminated": Transport("nul", "bsdsyslog+nul-terminated", 514),
+    "proxied-tcp": Transport("line", "bsdsyslog+proxied-tcp", 514, proxied="yes"),
+    "proxied-tls": Transport(
+        "line", "bsdsyslog+proxied-tls", 514, tls="yes", proxied="yes"
+    ),
+    "proxied-tls-passthrough": Transport(
+        "line",
+        "bsdsyslog+proxied-tls-passthrough",
+        514,
+        tls="yes",
+        proxied="inside-tls",
+    ),
+    "proxied-udp": Transport("datagram", "bsdsyslog+proxied-udp", 514, proxied="yes"),
+}
+_SYSLOG = {
+    "tcp": Transport("octet-count", "rfc6587", 601),
+    "tls": Transport("octet-count", "rfc5425", 6514, tls="yes"),
+    "udp": Transport("datagram", "rfc5426", 514),
+    "auto": Transport("auto", "rfc5424+auto", 601, tls="auto"),
+    "text-with-nuls": Transport("line-with-nuls", "rfc5424+text-with-nuls", 601),
+    "nul-terminated": Transport("nul", "rfc5424+nul-terminated", 601),
+    "proxied-tcp": Transport("octet-count", "rfc6587", 601, proxied="yes"),
+    "proxied-tls": Transport("octet-count", "rfc5425", 6514, tls="yes", proxied="yes"),
+    "proxied-tls-passthrough": Transport(
+        "octet-count", "rfc5425", 6514, tls="yes", proxied="inside-tls"
+    ),
+    "proxied-udp": Transport("datagram", "rfc5426", 514, proxied="yes"),
+}

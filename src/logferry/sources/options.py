@@ -1,0 +1,155 @@
+"""Options that several source drivers share, and what they mean to the compiler."""
+
+from __future__ import annotations
+
+from logferry.config.kinds import Flags, Integer, Seconds, TextKind, Words, YesNo
+from logferry.config.schema import FromGlobal, Option, Options
+
+__all__ = ["SOURCE_FLAGS", "ReaderOptions", "SourceOptions"]
+
+SOURCE_FLAGS = (
+    "assume-utf8",
+    "check-hostname",
+    "check-program",
+    "dont-store-legacy-msghdr",
+    "empty-lines",
+    "exit-on-eof",
+    "expect-hostname",
+    "guess-timezone",
+    "ignore-aux-data",
+    "kernel",
+    "no-header",
+    "no-hostname",
+    "no-multi-line",
+    "no-parse",
+    "no-piggyback-errors",
+    "no-rfc3164-fallback",
+    "piggyback-errors",
+    "sanitize-utf8",
+    "store-legacy-msghdr",
+    "store-raw-message",
+    "syslog-protocol",
+    "threaded",
+    "validate-utf8",
+)
+
+
+class SourceOptions(Options):
+    """Options of every source."""
+
+    persist_name = Option(
+        TextKind(), "", doc="Names the state of this source, whatever else changes."
+    )
+    internal = Option(
+        YesNo(),
+        default=False,
+        doc="Show the counters of this driver only at a higher stats level.",
+    )
+    log_iw_size = Option(
+        Integer(minimum=1),
+        100,
+        doc="How many messages may be unacknowledged before reading stops.",
+        unit="messages",
+    )
+    chain_hostnames = Option(
+        YesNo(),
+        FromGlobal("chain_hostnames"),
+        doc="Keep the names of all relays in the host field.",
+        aliases=("long-hostnames",),
+    )
+    keep_hostname = Option(
+        YesNo(),
+        FromGlobal("keep_hostname"),
+        doc="Trust the host name inside the message.",
+    )
+    program_override = Option(
+        TextKind(), "", doc="Replace the program of every message.", aliases=()
+    )
+    host_override = Option(TextKind(), "", doc="Replace the host of every message.")
+    log_prefix = Option(TextKind(), "", doc="An old form of program-override().")
+    keep_timestamp = Option(
+        YesNo(),
+        FromGlobal("keep_timestamp"),
+        doc="Use the time inside the message, not that of its arrival.",
+    )
+    read_old_records = Option(
+        YesNo(), default=True, doc="Also read what was there before the first start."
+    )
+    use_syslogng_pid = Option(
+        YesNo(), default=False, doc="Set the PID of messages to our own."
+    )
+    tags = Option(Words(), (), doc="Tags put on every message.")
+    use_fqdn = Option(
+        YesNo(), FromGlobal("use_fqdn"), doc="Keep the domain of host names."
+    )
+    use_dns = Option(
+        TextKind("yes, no or persist_only"),
+        FromGlobal("use_dns"),
+        doc="Look up the names of senders.",
+    )
+    dns_cache = Option(
+        YesNo(), FromGlobal("dns_cache"), doc="Remember the names of senders."
+    )
+    normalize_hostnames = Option(
+        YesNo(),
+        FromGlobal("normalize_hostnames"),
+        doc="Write host names in lower case.",
+    )
+
+
+class ReaderOptions(SourceOptions):
+    """Options of sources that read frames and parse them."""
+
+    check_hostname = Option(
+        YesNo(), FromGlobal("check_hostname"), doc="Refuse odd host names."
+    )
+    check_program = Option(
+        YesNo(), FromGlobal("check_program"), doc="Refuse odd program names."
+    )
+    flags = Option(Flags(SOURCE_FLAGS), frozenset(), doc="How frames are parsed.")
+    log_fetch_limit = Option(
+        Integer(minimum=1),
+        10,
+        doc="Accepted for old configurations; one read takes what is there.",
+        unit="messages",
+    )
+    format = Option(
+        TextKind("a message format"), "syslog", doc="The format of messages."
+    )
+    encoding = Option(
+        TextKind("a character set"), "", doc="Convert messages from this encoding."
+    )
+    log_msg_size = Option(
+        Integer(minimum=1),
+        FromGlobal("log_msg_size"),
+        doc="The longest message; more is cut into pieces or refused.",
+        unit="bytes",
+    )
+    idle_timeout = Option(
+        Seconds(),
+        0.0,
+        doc="Close connections that are silent so long; 0: never.",
+        unit="s",
+    )
+    trim_large_messages = Option(
+        YesNo(),
+        FromGlobal("trim_large_messages"),
+        doc="Cut octet-counted messages that are too long instead of closing.",
+    )
+    time_zone = Option(
+        TextKind("a time zone"),
+        FromGlobal("recv_time_zone"),
+        doc="The zone of stamps that name none.",
+    )
+    default_severity = Option(
+        TextKind("a severity"),
+        "notice",
+        doc="The severity of messages that have no PRI.",
+        aliases=("default-level", "default-priority"),
+    )
+    default_facility = Option(
+        TextKind("a facility"), "user", doc="The facility of messages without PRI."
+    )
+    sdata_prefix = Option(
+        TextKind(), ".SDATA.", doc="What the names of structured data begin with."
+    )
