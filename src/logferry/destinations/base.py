@@ -1,20 +1,26 @@
-"""The contract of destination drivers."""
+"""The contract of destination drivers, and what the program knows of each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
+from logferry.config.nodes import Spec
+from logferry.config.schema import Options
 from logferry.message.batch import RecordBatch
-from logferry.queues.queue import PushResult
+from logferry.pipeline.rendering import Rendering
+from logferry.queues.queue import PushResult, Queue
+from logferry.runtime.environment import Environment
 
-__all__ = ["Destination"]
+__all__ = ["Destination", "DestinationKind"]
 
 
 class Destination(Protocol):
     """
     One running destination driver: a queue and what empties it.
 
-    Made by its ``create(spec, environment)``; lives between ``start`` and ``stop``.
+    Lives between ``start`` and ``stop``.
     """
 
     id: str
@@ -34,3 +40,23 @@ class Destination(Protocol):
     def reopen(self) -> None:
         """Reopen files (USR1)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationKind:
+    """
+    What the program knows of a destination driver.
+
+    Attributes:
+        options: its options class.
+        rendering: how its records look; gets the global options too.
+        queue_name: the stable name its queue is kept under when there is no
+            ``persist-name()``, such as ``afsocket_dd_qfile(stream,host:514)``.
+        create: makes a driver on a queue.
+
+    """
+
+    options: type[Options]
+    rendering: Callable[[Spec, Options], Rendering]
+    queue_name: Callable[[Spec], str]
+    create: Callable[[Spec, Environment, Queue], Destination]

@@ -1,4 +1,4 @@
-"""Options that several destination drivers share, and what the compiler sees of them."""
+"""Options that several destinations share, and what the compiler sees of them."""
 
 from __future__ import annotations
 

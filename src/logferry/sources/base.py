@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
+from logferry.config.nodes import Spec
+from logferry.config.schema import Options
 from logferry.message.batch import Receipt
 from logferry.message.model import Message, Origin
+from logferry.pipeline.reception import Reception
+from logferry.runtime.environment import Environment
 
-__all__ = ["Intake", "Source"]
+__all__ = ["Intake", "Source", "SourceKind"]
 
 
 class Intake(Protocol):
@@ -58,3 +63,22 @@ class Source(Protocol):
     async def stop(self) -> None:
         """Stop reading, close."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """
+    What the program knows of a source driver.
+
+    Attributes:
+        options: its options class.
+        reception: how its frames are parsed.
+        create: makes a driver that feeds an intake.
+        is_acknowledged: it keeps a position that moves only with deliveries.
+
+    """
+
+    options: type[Options]
+    reception: Callable[[Spec], Reception]
+    create: Callable[[Spec, Environment, Intake], Source]
+    is_acknowledged: bool = False

@@ -95,7 +95,7 @@ class FileWriter:
             link.symlink_to(self.path)
 
     def write(self, data: bytes) -> None:
-        """Append ``data`` whole; raises ``StorageFailed`` and may have written a part."""
+        """Append ``data`` whole or, when it raises ``StorageFailed``, not at all."""
         view = memoryview(data)
         try:
             while view:

@@ -1,0 +1,247 @@
+"""
+One connection's deliveries: what is under way, and what the peer's kernel has.
+
+A session leases records from the queue, writes them to its stream and acknowledges
+them when the peer's kernel has (``delivery-ack(kernel)``) or when our own has taken
+them (``handoff``). When the connection dies it reads the last acknowledgement, acks
+exactly the records that it covers and puts the rest back, in order.
+
+Records under way are bounded by ``SEND_WINDOW_BYTES``, which bounds what may be sent
+twice. The kernel is asked once per window or every ``POLL_INTERVAL_S``, never per
+write: reading ``TCP_INFO`` costs about a microsecond.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from logferry.errors import ConnectionLost, TimedOut, TransportError
+from logferry.limits import BATCH_SIZE_BYTES_MAX, SEND_WINDOW_BYTES
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from logferry.message.model import Monotonic
+    from logferry.queues.queue import Lease, Queue
+    from logferry.runtime.streams import Stream
+
+__all__ = ["Session", "SessionOwner"]
+
+POLL_INTERVAL_S = 0.005
+"""
+How often the kernel is asked while records are under way.
+
+Short enough that a source with a small window is not held back, long enough that the
+question costs less than 0.1 % of a core.
+"""
+
+_COUNT_MAX = 1 << 20
+
+
+class SessionOwner(Protocol):
+    """Who is told what becomes of a session."""
+
+    def on_delivered(self, count: int) -> None:
+        """``count`` records were acknowledged."""
+
+    def on_session_lost(
+        self, session: Session, error: TransportError, unacked_count: int
+    ) -> None:
+        """The connection is dead; ``unacked_count`` records are back in the queue."""
+
+    def on_session_drained(self, session: Session) -> None:
+        """A draining session has nothing under way any more."""
+
+
+class Session:
+    """
+    The deliveries on one stream.
+
+    Args:
+        stream: the connection; the session owns it from now on.
+        queue: where records come from.
+        owner: who is told.
+        loop: for the poll timer.
+        clock: monotonic seconds.
+        is_kernel_acked: wait for the peer's kernel, not just for ours.
+        delivery_timeout_s: no progress for so long means death; 0 is for ever.
+        is_closed_by_input: whatever the peer sends ends the connection.
+
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        queue: Queue,
+        owner: SessionOwner,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], Monotonic],
+        *,
+        is_kernel_acked: bool,
+        delivery_timeout_s: float,
+        is_closed_by_input: bool,
+    ) -> None:
+        self.stream = stream
+        self._queue = queue
+        self._owner = owner
+        self._loop = loop
+        self._clock = clock
+        self._is_kernel_acked = is_kernel_acked
+        self._delivery_timeout_s = delivery_timeout_s
+        self._is_closed_by_input = is_closed_by_input
+        self._under_way: deque[tuple[int, Lease]] = deque()  # (end offset, lease)
+        self._settled_bytes = 0
+        self._progress_at: float = clock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_draining = False
+        self._is_over = False
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self.stream.attach(self)
+        self.pump()
+
+    @property
+    def under_way_count(self) -> int:
+        """Records sent and not yet acknowledged."""
+        return sum(lease.batch.count for _, lease in self._under_way)
+
+    def pump(self) -> None:
+        """Send what waits, as far as window and kernel allow."""
+        stream = self.stream
+        if self._is_draining or self._is_over:
+            return
+        if not self._under_way:
+            self._progress_at = self._clock()
+        while not stream.is_blocked:
+            if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
+                self._settle()
+                if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
+                    break
+            lease = self._queue.peek(_COUNT_MAX, BATCH_SIZE_BYTES_MAX)
+            if lease is None:
+                break
+            end = stream.plain_bytes + len(lease.batch.data)
+            self._under_way.append((end, lease))
+            stream.write(lease.batch.data)
+            if self._is_over:
+                return
+        if self._under_way and self._timer is None:
+            self._arm()
+
+    def drain(self) -> None:
+        """Take no new records; tell the owner when nothing is under way."""
+        self._is_draining = True
+        self._settle()
+        self._end_drain()
+
+    def close(self) -> int:
+        """
+        Close the connection; return how many records went back to the queue.
+
+        For a connection that is no longer wanted; a lost one has closed itself.
+        """
+        if self._is_over:
+            return 0
+        count = self._finish()
+        self.stream.close()
+        return count
+
+    def on_writable(self) -> None:
+        """Go on after the kernel's buffer was full."""
+        self.pump()
+
+    def on_input(self, data: bytes) -> None:
+        """A syslog server has nothing to say: leave, or throw it away."""
+        del data
+        if self._is_closed_by_input:
+            self.stream.fail(ConnectionLost("Unexpected input, closing"))
+
+    def on_lost(self, error: TransportError) -> None:
+        """Settle what can be settled, put the rest back, tell the owner."""
+        if self._is_over:
+            return
+        count = self._finish()
+        self.stream.close()
+        self._owner.on_session_lost(self, error, count)
+
+    def _finish(self) -> int:
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._settle()
+        count = self.under_way_count - self._settle_part()
+        for _, lease in reversed(self._under_way):
+            self._queue.rewind(lease.token)
+        self._under_way.clear()
+        return count
+
+    def _acknowledged(self) -> int:
+        if self._is_kernel_acked:
+            return self.stream.acknowledged()
+        return self.stream.handed_over()
+
+    def _settle(self) -> None:
+        """Ack every lease that is covered whole."""
+        under_way = self._under_way
+        if not under_way:
+            self._settled_bytes = self.stream.plain_bytes
+            return
+        covered = self._acknowledged()
+        if covered > self._settled_bytes:
+            self._settled_bytes = covered
+            self._progress_at = self._clock()
+        count = 0
+        while under_way and under_way[0][0] <= covered:
+            _, lease = under_way.popleft()
+            count += lease.batch.count
+            self._queue.ack(lease.token)
+        if count:
+            self._owner.on_delivered(count)
+
+    def _settle_part(self) -> int:
+        """Ack the covered records of the first lease and return their number."""
+        if not self._under_way:
+            return 0
+        end, lease = self._under_way[0]
+        covered = self._settled_bytes - (end - len(lease.batch.data))
+        if covered <= 0:
+            return 0
+        count = bisect_right(lease.batch.offsets(), covered)
+        if count:
+            self._queue.ack(lease.token, count)
+            self._owner.on_delivered(count)
+        return count
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(POLL_INTERVAL_S, self._poll)
+
+    def _poll(self) -> None:
+        self._timer = None
+        self._settle()
+        if self._is_draining:
+            self._end_drain()
+        else:
+            self.pump()
+        if self._under_way and not self._is_over and self._timer is None:
+            self._check_progress()
+
+    def _check_progress(self) -> None:
+        timeout_s = self._delivery_timeout_s
+        if timeout_s and self._clock() - self._progress_at >= timeout_s:
+            self.stream.fail(TimedOut(f"nothing was acknowledged for {timeout_s:g} s"))
+        else:
+            self._arm()
+
+    def _end_drain(self) -> None:
+        if self._under_way:
+            if self._timer is None:
+                self._arm()
+        elif not self._is_over:
+            self._is_over = True
+            self.stream.close()
+            self._owner.on_session_drained(self)
