@@ -149,7 +149,7 @@ class TemplateText:
     """
 
     text: str
-    span: Span
+    span: Span = field(compare=False)
     hint: str = ""
 
 

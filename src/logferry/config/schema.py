@@ -162,6 +162,15 @@ class Options:
         unknown = set(values) - set(self._values)
         assert not unknown, f"no such option: {unknown}"
 
+    def __eq__(self, other: object) -> bool:
+        """Two sets are equal when all values are, wherever they were written."""
+        if type(self) is not type(other):
+            return NotImplemented
+        assert isinstance(other, Options)
+        return self._values == other._values
+
+    __hash__ = None  # type: ignore[assignment] # values may be unhashable
+
     @staticmethod
     def _global_value(reference: FromGlobal, globals_: Options | None) -> Any:
         if globals_ is None:

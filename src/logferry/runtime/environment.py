@@ -1,7 +1,7 @@
 """
 What every driver is given: the log, the counters, the clock, the state directory.
 
-One object instead of six parameters; drivers keep it as ``self.environment``.
+One object instead of eight parameters; drivers keep it as ``self._environment``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from logferry.message.model import Monotonic, UnixNanos
 from logferry.telemetry.counters import Metrics
-from logferry.telemetry.events import EventLog, NullLog
+from logferry.telemetry.events import Event, NullLog
 
-__all__ = ["Environment", "monotonic", "wall_clock"]
+__all__ = ["Environment", "Log", "monotonic", "wall_clock"]
 
 
 def monotonic() -> Monotonic:
@@ -28,6 +29,23 @@ def wall_clock() -> UnixNanos:
     return UnixNanos(time.time_ns())
 
 
+class Log(Protocol):
+    """Where events go, and where the ``internal()`` source gets them from."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event; never raises, never blocks."""
+
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """Also tell ``listener``, beginning with what is remembered from before."""
+
+    def unsubscribe(self, listener: Callable[[Event], None]) -> None:
+        """Stop telling ``listener``."""
+
+
+def _ignore() -> None:
+    """Take no notice."""
+
+
 @dataclass(slots=True)
 class Environment:
     """
@@ -38,14 +56,18 @@ class Environment:
         metrics: where counters are registered.
         state_dir: where files that must survive a restart are kept.
         host_name: our own short name (``$LOGHOST``).
+        time_zone: the system's zone, such as ``Europe/Budapest``.
         clock: monotonic seconds.
         now: wall clock in nanoseconds.
+        stop: asks the daemon to stop (``flags(exit-on-eof)``).
 
     """
 
-    log: EventLog = field(default_factory=NullLog)
+    log: Log = field(default_factory=NullLog)
     metrics: Metrics = field(default_factory=Metrics)
     state_dir: Path = Path()
     host_name: str = "localhost"
+    time_zone: str = "UTC"
     clock: Callable[[], Monotonic] = monotonic
     now: Callable[[], UnixNanos] = wall_clock
+    stop: Callable[[], None] = _ignore

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from logferry.config.kinds import Flags, Integer, Seconds, TextKind, Words, YesNo
 from logferry.config.schema import FromGlobal, Option, Options
+from logferry.pipeline.reception import Reception
+from logferry.runtime.resolver import Naming
+from logferry.syslog.names import FACILITIES, SEVERITIES
 
-__all__ = ["SOURCE_FLAGS", "ReaderOptions", "SourceOptions"]
+__all__ = [
+    "SOURCE_FLAGS",
+    "ReaderOptions",
+    "SourceOptions",
+    "naming_of",
+    "reception_of",
+]
 
 SOURCE_FLAGS = (
     "assume-utf8",
@@ -152,4 +161,55 @@ class ReaderOptions(SourceOptions):
     )
     sdata_prefix = Option(
         TextKind(), ".SDATA.", doc="What the names of structured data begin with."
+    )
+
+
+def reception_of(
+    options: ReaderOptions, flags: frozenset[str], *, local: bool = False
+) -> Reception:
+    """
+    Return how a reader's frames are parsed.
+
+    ``flags`` are the driver's own defaults; the configuration's are added.
+    """
+    flags |= options.flags
+    if "no-hostname" in flags:
+        flags -= {"expect-hostname"}
+    program = options.program_override or options.log_prefix.rstrip(": ")
+    return Reception(
+        flags=flags,
+        keep_hostname=options.keep_hostname,
+        keep_timestamp=options.keep_timestamp,
+        chain_hostnames=options.chain_hostnames,
+        normalize_hostnames=options.normalize_hostnames,
+        check_hostname=options.check_hostname,
+        use_fqdn=options.use_fqdn,
+        host_override=options.host_override,
+        program_override=program,
+        default_pri=_default_pri(options, flags),
+        time_zone=options.time_zone,
+        sdata_prefix=options.sdata_prefix,
+        encoding=options.encoding,
+        tags=options.tags,
+        local=local,
+    )
+
+
+def _default_pri(options: ReaderOptions, flags: frozenset[str]) -> int:
+    if "kernel" in flags and "default_facility" not in options.given:
+        facility = 0
+    else:
+        facility = FACILITIES[options.default_facility.lower()]
+    return facility * 8 + SEVERITIES[options.default_severity.lower()]
+
+
+def naming_of(options: SourceOptions) -> Naming:
+    """Return how the names of senders are found."""
+    use_dns = options.use_dns.lower().replace("-", "_")
+    return Naming(
+        use_dns=use_dns not in {"no", "off", "0"},
+        hosts_only=use_dns == "persist_only",
+        use_fqdn=options.use_fqdn,
+        normalize=options.normalize_hostnames,
+        cache=options.dns_cache,
     )

@@ -11,7 +11,7 @@ only events that several layers share are defined here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import ClassVar, Protocol
@@ -63,6 +63,12 @@ class NullLog:
 
     def emit(self, event: Event) -> None:
         """Forget ``event``."""
+
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """Never tell ``listener``."""
+
+    def unsubscribe(self, listener: Callable[[Event], None]) -> None:
+        """Go on not telling ``listener``."""
 
 
 def render(event: Event) -> str:

@@ -1,0 +1,54 @@
+"""
+Every driver, parser, rewrite and filter by its name in the configuration.
+
+The only list of what exists: the configuration reader, the topology, the option pages
+and the compatibility report all start here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from logferry.config.options import GlobalOptions
+from logferry.config.schema import Registry
+
+if TYPE_CHECKING:
+    from logferry.destinations.base import DestinationKind
+    from logferry.sources.base import SourceKind
+
+__all__ = ["default_registry", "destination_kinds", "source_kinds"]
+
+
+@cache
+def source_kinds() -> dict[str, SourceKind]:
+    """Return the source drivers by name."""
+    from logferry.sources.internal import source as internal
+    from logferry.sources.network import source as network
+    from logferry.sources.stdin import source as stdin
+
+    return {**network.KINDS, **internal.KINDS, **stdin.KINDS}
+
+
+@cache
+def destination_kinds() -> dict[str, DestinationKind]:
+    """Return the destination drivers by name."""
+    from logferry.destinations.file import destination as file
+    from logferry.destinations.network import destination as network
+
+    return {**network.KINDS, **file.KINDS}
+
+
+@cache
+def default_registry() -> Registry:
+    """Return the options classes of everything a configuration may name."""
+    from logferry.codegen import registry as processing
+
+    return Registry(
+        globals=GlobalOptions,
+        sources={name: kind.options for name, kind in source_kinds().items()},
+        destinations={name: kind.options for name, kind in destination_kinds().items()},
+        parsers=processing.parsers(),
+        rewrites=processing.rewrites(),
+        filters=processing.filters(),
+    )

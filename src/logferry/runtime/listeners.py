@@ -1,0 +1,119 @@
+"""
+Listening sockets: bind, accept, hand over.
+
+Accepting is done from the event loop's reader callback, several at a time, so that a
+flood of connections does not cost a wake-up each. A listener can be taken over by a
+new owner (reload), so that no connection is refused meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+from logferry.errors import TransportError
+from logferry.runtime.socket_options import InetSocketOptions, apply_socket_options
+from logferry.runtime.streams import describe_os_error
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from logferry.runtime.socket_options import SocketOptions
+
+__all__ = ["Listener", "bind_inet", "service_port"]
+
+_ACCEPTS_PER_TURN = 64
+"""Connections accepted before other work of the event loop has its turn."""
+
+
+def service_port(port: int | str, protocol: str = "tcp") -> int:
+    """Return a port number; raises ``TransportError`` for an unknown service."""
+    if isinstance(port, int):
+        return port
+    try:
+        return socket.getservbyname(port, protocol)
+    except OSError as error:
+        raise TransportError(f"unknown service '{port}'") from error
+
+
+def bind_inet(
+    address: str, port: int, kind: socket.SocketKind, options: InetSocketOptions
+) -> socket.socket:
+    """
+    Return a non-blocking socket bound to ``address`` and ``port``.
+
+    An empty address is every address. Raises ``TransportError``.
+    """
+    family = options.family
+    host = address or ("::" if family == socket.AF_INET6 else "0.0.0.0")
+    sock = None
+    try:
+        resolved = socket.getaddrinfo(host, port, family, kind, 0, socket.AI_PASSIVE)
+        sock = socket.socket(family, kind)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        apply_socket_options(sock, options)
+        sock.bind(resolved[0][4])
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        raise TransportError(
+            f"cannot listen on {host} port {port}: {describe_os_error(error)}"
+        ) from error
+    return sock
+
+
+class Listener:
+    """
+    Accepts connections on a bound stream socket.
+
+    Args:
+        loop: the event loop.
+        sock: bound, not yet listening.
+        backlog: connections that wait in the kernel.
+        options: put on every accepted socket.
+        on_accepted: takes each connection with the peer's address.
+
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        backlog: int,
+        options: SocketOptions,
+        on_accepted: Callable[[socket.socket, object], None],
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._options = options
+        self._on_accepted = on_accepted
+        sock.listen(backlog)
+        loop.add_reader(sock, self._on_readable)
+
+    @property
+    def address(self) -> object:
+        """The address that the socket is bound to, in the form of its family."""
+        return self._sock.getsockname()
+
+    def _on_readable(self) -> None:
+        for _ in range(_ACCEPTS_PER_TURN):
+            try:
+                sock, address = self._sock.accept()
+            except OSError:
+                # Nothing left, or the connection is gone again, or no descriptor is
+                # free: the kernel keeps what waits, and we come back.
+                return
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):
+                apply_socket_options(sock, self._options)
+            self._on_accepted(sock, address)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._loop.remove_reader(self._sock)
+        self._sock.close()

@@ -1,0 +1,1 @@
+"""The ``internal()`` source: what the program itself has to say."""

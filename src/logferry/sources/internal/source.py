@@ -1,0 +1,112 @@
+"""
+The ``internal()`` source: our own events as messages.
+
+Facility syslog, severity of the event, PROGRAM ``syslog-ng`` (what filters of existing
+configurations look for), our own PID. Events are collected and delivered once per turn
+of the event loop; a bounded backlog keeps what came before the source existed, or
+while it is held back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from logferry.config.kinds import Integer
+from logferry.config.schema import Option
+from logferry.message.model import Message, Origin, Stamp
+from logferry.message.timestamps import local_offset
+from logferry.pipeline.reception import Reception
+from logferry.sources.base import SourceKind
+from logferry.sources.options import SourceOptions
+from logferry.telemetry.events import Event, render
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Spec
+    from logferry.runtime.environment import Environment
+    from logferry.sources.base import Intake
+
+__all__ = ["KINDS", "InternalSource", "InternalSourceOptions"]
+
+_FACILITY_SYSLOG = 5
+
+
+class InternalSourceOptions(SourceOptions):
+    """``internal()``."""
+
+    title = "source internal"
+
+    log_fifo_size = Option(
+        Integer(minimum=1),
+        10_000,
+        doc="Events that wait while the source is held back; more are dropped.",
+        unit="messages",
+    )
+
+
+class InternalSource:
+    """The running ``internal()`` driver; subscribes to the log."""
+
+    def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
+        self.id = spec.id
+        options = cast("InternalSourceOptions", spec.options)
+        self._environment = environment
+        self._intake = intake
+        self._tags = [tag.encode() for tag in options.tags]
+        self._backlog: deque[Message] = deque(maxlen=options.log_fifo_size)
+        self._origin = Origin(
+            source=b"internal", transport=b"local+internal", local=True
+        )
+        self._host = environment.host_name.encode()
+        self._pid = str(os.getpid()).encode()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_scheduled = False
+
+    async def start(self) -> None:
+        """Begin to deliver, with what the log remembers from before."""
+        self._loop = asyncio.get_running_loop()
+        self._environment.log.subscribe(self.on_event)
+
+    def on_event(self, event: Event) -> None:
+        """Take one event."""
+        self._backlog.append(self._message(event))
+        if not self._is_scheduled and self._loop is not None:
+            self._is_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _message(self, event: Event) -> Message:
+        now = self._environment.now()
+        stamp = Stamp(now, local_offset(now))
+        message = Message(self._origin, stamp, stamp)
+        message.pri = _FACILITY_SYSLOG * 8 + int(event.level)
+        message.host = self._host
+        message.program = b"syslog-ng"
+        message.pid = self._pid
+        message.message = render(event).encode("utf-8", "replace")
+        message.tags = list(self._tags)
+        for name, value in event.tags():
+            message.values[name] = value.encode("utf-8", "replace")
+        return message
+
+    def _flush(self) -> None:
+        self._is_scheduled = False
+        messages = list(self._backlog)
+        self._backlog.clear()
+        if messages:
+            self._intake.messages(messages)
+
+    async def stop(self) -> None:
+        """Deliver what waits and stop listening to the log."""
+        self._environment.log.unsubscribe(self.on_event)
+        self._flush()
+        self._loop = None
+
+
+def _reception(spec: Spec) -> Reception:
+    del spec
+    return Reception(local=True)
+
+
+KINDS = {"internal": SourceKind(InternalSourceOptions, _reception, InternalSource)}

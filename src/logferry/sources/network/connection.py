@@ -1,0 +1,247 @@
+"""
+One accepted connection: bytes in, chunks to the intake, a window of messages.
+
+All connections of the process read into one buffer: a read is turned into a chunk
+before anything else runs. Reading stops while more messages than the window are not
+acknowledged by every flow-controlled destination, which pushes back on the client
+through TCP; it also stops while the TLS handshake or the name of the client is not
+there yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+from logferry.errors import FramingError, TlsFailed
+from logferry.limits import READ_SIZE_BYTES
+from logferry.runtime.streams import describe_os_error
+from logferry.sources.network import events
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from logferry.message.batch import Receipt
+    from logferry.message.model import Origin
+    from logferry.runtime.environment import Environment
+    from logferry.runtime.tls import TlsPipe
+    from logferry.sources.base import Intake
+    from logferry.syslog.framing import Framer
+
+__all__ = ["Connection", "ConnectionOwner"]
+
+_BUFFER = bytearray(READ_SIZE_BYTES)
+_VIEW = memoryview(_BUFFER)
+
+
+class ConnectionOwner(Protocol):
+    """Who is told about a connection's end."""
+
+    def on_connection_closed(self, connection: Connection) -> None:
+        """The connection is closed."""
+
+    def on_transport_error(self, reason: str, detail: str) -> None:
+        """Count an error: ``invalid-frame-header``, ``tls-handshake`` …."""
+
+
+class Connection:
+    """
+    One client.
+
+    Args:
+        sock: the accepted socket; owned by the connection from now on.
+        framer: cuts bytes into frames.
+        pipe: TLS, when the transport has it.
+        origin: what all its messages share.
+        intake: where chunks go.
+        window: how many messages may be unacknowledged.
+
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        framer: Framer,
+        pipe: TlsPipe | None,
+        intake: Intake,
+        environment: Environment,
+        owner: ConnectionOwner,
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._framer = framer
+        self._pipe = pipe
+        self._intake = intake
+        self._environment = environment
+        self._owner = owner
+        self._origin: Origin | None = None
+        self._window = 0
+        self._unacked_count = 0
+        self._is_reading = False
+        self._is_suspended = False
+        self._is_closed = False
+        self.descriptor = sock.fileno()
+        self.client = ""
+        self.local = ""
+        self.last_read_at: float = environment.clock()
+
+    def start(self, origin: Origin, window: int) -> None:
+        """Begin to read; ``origin`` holds the client's resolved name."""
+        self._origin = origin
+        self._window = window
+        if not self._is_closed:
+            self._resume_reading()
+
+    @property
+    def unacked_count(self) -> int:
+        """Messages read and not yet settled."""
+        return self._unacked_count
+
+    @property
+    def window(self) -> int:
+        """How many messages may be unacknowledged."""
+        return self._window
+
+    @window.setter
+    def window(self, window: int) -> None:
+        self._window = window
+        self._check_window()
+
+    def _resume_reading(self) -> None:
+        if not self._is_reading and not self._is_closed:
+            self._is_reading = True
+            self._loop.add_reader(self._sock, self._on_readable)
+
+    def _pause_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._sock)
+
+    def _on_readable(self) -> None:
+        try:
+            count = self._sock.recv_into(_BUFFER)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._environment.log.emit(
+                events.ReadFailed(self.descriptor, describe_os_error(error))
+            )
+            self._finish()
+            return
+        self.last_read_at = self._environment.clock()
+        if self._pipe is not None:
+            self._read_tls(bytes(_VIEW[:count]))
+        elif count:
+            self._take(bytes(_VIEW[:count]))
+        else:
+            self._finish()
+
+    def _read_tls(self, data: bytes) -> None:
+        pipe = self._pipe
+        assert pipe is not None
+        try:
+            pipe.feed(data)
+            plain = pipe.read() if pipe.do_handshake() else b""
+        except TlsFailed as error:
+            self._send(pipe.take())
+            self._report_tls(str(error))
+            self._finish()
+            return
+        self._send(pipe.take())
+        if plain:
+            self._take(plain)
+        if not data or pipe.at_eof:
+            pipe.close()  # the answer to close_notify (RFC 8446, 6.1)
+            self._send(pipe.take())
+            self._finish()
+
+    def _report_tls(self, error: str) -> None:
+        self._environment.log.emit(
+            events.TlsReadFailed(error, self._location(), self.client)
+        )
+        self._owner.on_transport_error("tls-handshake", error)
+
+    def _location(self) -> str:
+        return self._origin.source.decode() if self._origin is not None else ""
+
+    def _send(self, data: bytes) -> None:
+        """Send handshake bytes; they are few, and a client that blocks them is lost."""
+        if data:
+            with contextlib.suppress(OSError):
+                self._sock.send(data)
+
+    def _take(self, data: bytes) -> None:
+        """Cut ``data`` into frames and hand them on."""
+        try:
+            frames = self._framer.feed(data)
+        except FramingError as error:
+            self._deliver(self._framer.take())
+            self._report_framing(error)
+            self._close()
+            return
+        self._deliver(frames)
+
+    def _report_framing(self, error: FramingError) -> None:
+        header = error.header.decode("utf-8", "backslashreplace")
+        if header:
+            self._environment.log.emit(
+                events.InvalidFrameHeader(header, self.client, self.local)
+            )
+            self._owner.on_transport_error("invalid-frame-header", header)
+        else:
+            self._environment.log.emit(events.FrameTooLarge(0, self.client, self.local))
+            self._owner.on_transport_error("frame-too-large", str(error))
+
+    def _deliver(self, frames: bytes | list[bytes]) -> None:
+        if not frames or self._origin is None:
+            return
+        if isinstance(frames, bytes):
+            receipt = self._intake.lines(frames, self._origin, self._on_settled)
+        else:
+            receipt = self._intake.frames(frames, self._origin, self._on_settled)
+        self._unacked_count += receipt.message_count
+        self._check_window()
+
+    def _on_settled(self, receipt: Receipt) -> None:
+        # May come before the call that made the receipt returns: the count then is
+        # negative for a moment, which harms nobody.
+        self._unacked_count -= receipt.message_count
+        if self._is_suspended:
+            self._check_window()
+
+    def _check_window(self) -> None:
+        is_full = self._unacked_count >= self._window
+        if is_full == self._is_suspended or self._is_closed:
+            return
+        self._is_suspended = is_full
+        if is_full:
+            self._pause_reading()
+            event = events.SourceSuspended(self._location(), self.client)
+            self._environment.log.emit(event)
+        else:
+            self._resume_reading()
+            self._environment.log.emit(
+                events.SourceResumed(self._location(), self.client)
+            )
+
+    def _finish(self) -> None:
+        """Deliver what is left without an end of line, then close."""
+        self._deliver(self._framer.finish())
+        self._close()
+
+    def _close(self) -> None:
+        if self._is_closed:
+            return
+        self._pause_reading()
+        self._is_closed = True
+        self._sock.close()
+        self._owner.on_connection_closed(self)
+
+    def close(self) -> None:
+        """Close from our side: stop, idle-timeout()."""
+        if self._pipe is not None and not self._is_closed and self._pipe.is_open:
+            self._pipe.close()
+            self._send(self._pipe.take())
+        self._close()

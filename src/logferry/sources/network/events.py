@@ -1,0 +1,127 @@
+"""What the network sources have to say; texts are the reference's where it has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level
+
+__all__ = [
+    "ConnectionAccepted",
+    "ConnectionClosed",
+    "ConnectionRejected",
+    "FrameTooLarge",
+    "InvalidFrameHeader",
+    "ReadFailed",
+    "SourceResumed",
+    "SourceSuspended",
+    "TlsReadFailed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionAccepted(Event):
+    """A client connected."""
+
+    text: ClassVar[str] = "Syslog connection accepted"
+
+    fd: int
+    client: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Event):
+    """A client went away."""
+
+    text: ClassVar[str] = "Syslog connection closed"
+
+    fd: int
+    client: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRejected(Event):
+    """More clients than ``max-connections()``."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "Number of allowed concurrent connections reached, rejecting connection"
+    )
+
+    client: str
+    local: str
+    group_name: str
+    location: str
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidFrameHeader(Event):
+    """A client breaks RFC 6587 octet counting; the connection is closed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Invalid frame header"
+
+    header: str
+    peer_addr: str
+    local_addr: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTooLarge(Event):
+    """A frame is longer than ``log-msg-size()``; the connection is closed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Incoming frame larger than log_msg_size()"
+
+    log_msg_size: int
+    peer_addr: str
+    local_addr: str
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReadFailed(Event):
+    """The TLS handshake or record layer of a client failed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "SSL error while reading stream"
+
+    tls_error: str
+    location: str
+    peer_addr: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailed(Event):
+    """The operating system could not read from a client."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error reading data"
+
+    fd: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSuspended(Event):
+    """The window of a connection is full: reading stops until something is acked."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    text: ClassVar[str] = "Source has been suspended"
+
+    source: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResumed(Event):
+    """The window of a connection has room again."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    text: ClassVar[str] = "Source has been resumed"
+
+    source: str
+    client: str

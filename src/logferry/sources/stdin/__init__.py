@@ -1,0 +1,1 @@
+"""The ``stdin()`` source."""

@@ -1,0 +1,102 @@
+"""
+The ``stdin()`` source: lines from standard input.
+
+Useful in pipelines and tests. Reading stops while the window is full; at the end of
+input the source ends, and with ``flags(exit-on-eof)`` the daemon stops too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+from logferry.limits import READ_SIZE_BYTES
+from logferry.message.model import Origin
+from logferry.sources.base import SourceKind
+from logferry.sources.options import ReaderOptions, reception_of
+from logferry.syslog.framing import make_framer
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Spec
+    from logferry.message.batch import Receipt
+    from logferry.pipeline.reception import Reception
+    from logferry.runtime.environment import Environment
+    from logferry.sources.base import Intake
+
+__all__ = ["KINDS", "StdinOptions", "StdinSource"]
+
+
+class StdinOptions(ReaderOptions):
+    """``stdin()``."""
+
+    title = "source stdin"
+
+
+class StdinSource:
+    """The running ``stdin()`` driver."""
+
+    def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
+        self.id = spec.id
+        self._options = cast("StdinOptions", spec.options)
+        self._environment = environment
+        self._intake = intake
+        self._framer = make_framer("line", self._options.log_msg_size)
+        self._origin = Origin(
+            source=spec.id.encode(),
+            transport=b"local+stdin",
+            host=environment.host_name.encode(),
+            local=True,
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._unacked_count = 0
+        self._has_room = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to read."""
+        self._has_room.set()
+        self._task = asyncio.create_task(self._read(), name=f"stdin {self.id}")
+
+    async def _read(self) -> None:
+        # A thread reads: standard input may be a file, which no poller can watch.
+        loop = asyncio.get_running_loop()
+        descriptor = sys.stdin.fileno()
+        while True:
+            await self._has_room.wait()
+            data = await loop.run_in_executor(
+                None, os.read, descriptor, READ_SIZE_BYTES
+            )
+            if not data:
+                break
+            self._deliver(self._framer.feed(data))
+        self._deliver(self._framer.finish())
+        if "exit-on-eof" in self._options.flags:
+            self._environment.stop()
+
+    def _deliver(self, frames: bytes | list[bytes]) -> None:
+        if not frames:
+            return
+        assert isinstance(frames, bytes)
+        receipt = self._intake.lines(frames, self._origin, self._on_settled)
+        self._unacked_count += receipt.message_count
+        if self._unacked_count >= self._options.log_iw_size:
+            self._has_room.clear()
+
+    def _on_settled(self, receipt: Receipt) -> None:
+        self._unacked_count -= receipt.message_count
+        if self._unacked_count < self._options.log_iw_size:
+            self._has_room.set()
+
+    async def stop(self) -> None:
+        """Stop reading; a read that waits for input is left behind."""
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _reception(spec: Spec) -> Reception:
+    options = cast("StdinOptions", spec.options)
+    return reception_of(options, frozenset(), local=True)
+
+
+KINDS = {"stdin": SourceKind(StdinOptions, _reception, StdinSource)}
