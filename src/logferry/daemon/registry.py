@@ -33,8 +33,8 @@ def source_kinds() -> dict[str, SourceKind]:
 @cache
 def destination_kinds() -> dict[str, DestinationKind]:
     """Return the destination drivers by name."""
-    from logferry.destinations.file import destination as file
-    from logferry.destinations.network import destination as network
+    from logferry.destinations.file import kinds as file
+    from logferry.destinations.network import kinds as network
 
     return {**network.KINDS, **file.KINDS}
 

@@ -39,8 +39,5 @@ class Ledger:
     def queued(self) -> int:
         """Return how many records must still be in the queue."""
         return (
-            self.accepted
-            - self.delivered
-            - self.dead_lettered
-            - self.dropped.total()
+            self.accepted - self.delivered - self.dead_lettered - self.dropped.total()
         )

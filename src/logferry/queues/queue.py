@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from logferry.message.batch import RecordBatch
+from logferry.queues.ledger import Ledger
 
 __all__ = ["Full", "Lease", "PushResult", "Pushed", "Queue"]
 
@@ -59,6 +60,8 @@ class Lease:
 class Queue(Protocol):
     """A bounded, acknowledged, rewindable queue of records."""
 
+    ledger: Ledger
+
     def push(self, batch: RecordBatch) -> PushResult:
         """
         Append ``batch``; when it does not fit whole, keep its first records.
@@ -87,6 +90,14 @@ class Queue(Protocol):
         After a partial ack the rest of the lease stays leased under the same token.
         Raises ``StateError`` for a token that is not out.
         """
+        ...
+
+    def drop(self, token: int, reason: str, count: int | None = None) -> None:
+        """Like ``ack``, but the records go to the dropped column."""
+        ...
+
+    def dead_letter(self, token: int, count: int | None = None) -> None:
+        """Like ``ack``, but the records go to the dead-lettered column."""
         ...
 
     def rewind(self, token: int | None = None) -> None:

@@ -1,6 +1,4 @@
-"""
-Words for facilities and severities (RFC 5424, tables 1 and 2; reference: names).
-"""
+"""Words for facilities and severities (RFC 5424, tables 1 and 2)."""
 
 from __future__ import annotations
 

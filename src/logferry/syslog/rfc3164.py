@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["HeaderRules", "fill"]
 
 _cisco_sequence = re.compile(rb"(\d+): (?=[.*]?[A-Z0-9])")
-_ipv6 = re.compile(rb"[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.%]*[0-9A-Fa-f]\Z|[0-9A-Fa-f:]*::\Z")
+_ipv6 = re.compile(
+    rb"[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.%]*[0-9A-Fa-f]\Z|[0-9A-Fa-f:]*::\Z"
+)
 _program = re.compile(rb"([^ :\[]*)(?:\[([^ \]:]*)\]?)?:? ?")
 _sane_program = re.compile(rb"[A-Za-z0-9_/.()\-%]+")
 _sane_host = re.compile(rb"[A-Za-z0-9_.:\-@/]+")
@@ -58,7 +60,10 @@ def fill(
     host = b""
     if match is None or stamp is None:
         if text:
-            message.tags += (b"syslog.missing_timestamp", b"syslog.rfc3164_missing_header")
+            message.tags += (
+                b"syslog.missing_timestamp",
+                b"syslog.rfc3164_missing_header",
+            )
         position = 0 if position and not message.values else position
         rest = text[position:]
     else:

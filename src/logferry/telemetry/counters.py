@@ -11,7 +11,7 @@ prefix; ``Legacy`` is the row of the classic CSV that shows the same number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +71,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
+        self._refreshers: list[Callable[[], None]] = []
 
     def counter(
         self,
@@ -118,6 +119,16 @@ class Metrics:
         """Return a gauge: see :meth:`counter`."""
         return self.counter(name, labels, level=level, legacy=legacy, kind=Kind.GAUGE)
 
+    def on_read(self, refresh: Callable[[], None]) -> None:
+        """Call ``refresh`` before the series are read, for values kept elsewhere."""
+        self._refreshers.append(refresh)
+
+    def forget(self, refresh: Callable[[], None]) -> None:
+        """Undo ``on_read``."""
+        self._refreshers.remove(refresh)
+
     def __iter__(self) -> Iterator[Series]:
         """Iterate over all series in the order of their making."""
+        for refresh in self._refreshers:
+            refresh()
         return iter(tuple(self._series.values()))

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
 from enum import IntEnum
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-__all__ = ["Event", "EventLog", "Level", "NullLog", "render"]
+__all__ = ["Event", "EventLog", "Level", "NullLog", "render", "tag"]
 
 
 class Level(IntEnum):
@@ -36,8 +37,8 @@ class Event:
     Base of all events.
 
     A subclass sets ``level`` and ``text`` and adds fields; a field whose value is
-    ``None`` is left out of the line. A trailing underscore in a field's name is
-    dropped, so that ``from_`` prints as ``from``.
+    ``None`` is left out of the line. A field prints under its own name, without a
+    trailing underscore (``from_``), or under that of ``tag()``.
     """
 
     level: ClassVar[Level] = Level.NOTICE
@@ -48,7 +49,13 @@ class Event:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
-                yield field.name.rstrip("_"), str(value)
+                name = field.metadata.get("tag") or field.name.rstrip("_")
+                yield name, str(value)
+
+
+def tag(name: str) -> Any:
+    """Declare a field that prints under ``name``, which Python could not spell."""
+    return dataclass_field(metadata={"tag": name})
 
 
 class EventLog(Protocol):

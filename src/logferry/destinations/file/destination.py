@@ -13,38 +13,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from logferry.destinations.file.events import FileFailed, FileWorksAgain, SpuriousPath
 from logferry.destinations.file.writer import FileWriter
-from logferry.destinations.options import rendering_of
 from logferry.errors import StorageFailed
 from logferry.limits import BATCH_SIZE_BYTES_MAX
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 
 if TYPE_CHECKING:
-    from logferry.config.nodes import Spec, TemplateText
+    from logferry.config.nodes import Spec
     from logferry.destinations.file.options import FileDestinationOptions
     from logferry.message.batch import RecordBatch
-    from logferry.pipeline.rendering import Rendering
     from logferry.queues.queue import Lease, PushResult, Queue
     from logferry.runtime.environment import Environment
 
-__all__ = ["FileDestination", "rendering"]
+__all__ = ["FileDestination"]
 
 _LEASES_PER_TURN = 64
 """Leases written before other work of the event loop has its turn."""
 
 _REAP_INTERVAL_S = 10.0
-
-
-def rendering(
-    options: FileDestinationOptions, default: TemplateText | None
-) -> Rendering:
-    """Return what the compiler needs to know: the file's name is the routing key."""
-    return rendering_of(
-        options, "file", key=options.path, key_escape="path", default=default
-    )
 
 
 class _Target:
@@ -75,19 +64,15 @@ class FileDestination:
         spec: its configuration.
         environment: the world.
         queue: where records wait.
-        time_reap_s: how long an unused file stays open; 0 is for ever.
 
     """
 
-    def __init__(
-        self, spec: Spec, environment: Environment, queue: Queue, time_reap_s: float
-    ) -> None:
-        options = spec.options
+    def __init__(self, spec: Spec, environment: Environment, queue: Queue) -> None:
         self.id = spec.id
-        self._options: FileDestinationOptions = options  # type: ignore[assignment] # by the registry
+        self._options = cast("FileDestinationOptions", spec.options)
         self._environment = environment
         self._queue = queue
-        self._time_reap_s = time_reap_s
+        self._time_reap_s = self._options.reap_after_s()
         self._targets: dict[bytes, _Target] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
@@ -145,7 +130,7 @@ class FileDestination:
         path = target.path
         if "../" in path or path.endswith("/.."):
             self._environment.log.emit(SpuriousPath(path))
-            self._queue.ack(lease.token)
+            self._queue.drop(lease.token, "spurious-path")
             return True
         now_s = self._environment.now() / 1e9
         try:

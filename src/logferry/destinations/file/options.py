@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from logferry.config.kinds import Integer, Template, TextKind, YesNo
-from logferry.config.schema import Option
+from logferry.config.nodes import NOWHERE, TemplateText
+from logferry.config.schema import FromGlobal, Option
 from logferry.destinations.options import FilePermissionOptions, WriterOptions
 
 __all__ = ["FileDestinationOptions"]
@@ -18,9 +19,9 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
 
     title = "destination file"
 
-    path = Option(
+    path = Option[TemplateText](
         Template("a file name"),
-        None,
+        TemplateText("", NOWHERE),
         doc="The file's name; macros make one file for each value.",
         positional=True,
         required=True,
@@ -39,11 +40,16 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
     )
     time_reap = Option(
         Integer(minimum=0),
-        -1,
-        doc="Close a file that was not written for so long; 0 is never. The default "
-        "is the global time-reap() for names with macros and never for others.",
+        FromGlobal("time_reap"),
+        doc="Close a file that was not written for so long; 0 is never. Files "
+        "without macros in their names stay open unless this is given.",
         unit="s",
     )
     optional = Option(
         YesNo(), default=False, doc="It is no error when the file cannot be opened."
     )
+
+    def reap_after_s(self) -> float:
+        """Return how long an unused file stays open; 0 is for ever."""
+        has_macros = "$" in self.path.text
+        return self.time_reap if has_macros or "time_reap" in self.given else 0

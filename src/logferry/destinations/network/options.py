@@ -80,9 +80,11 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
         positional=True,
         required=True,
     )
-    port = Option(Port(), -1, doc="The servers' port.", aliases=("destport",))
+    port = Option[int | str](
+        Port(), -1, doc="The servers' port.", aliases=("destport",)
+    )
     localip = Option(TextKind("an address"), "", doc="Connect from this address.")
-    localport = Option(Port(), 0, doc="Connect from this port.")
+    localport = Option[int | str](Port(), 0, doc="Connect from this port.")
     tls = Option(Block(TlsOptions), None, doc="Keys and certificates.")
     keep_alive = Option(YesNo(), default=True, doc="Keep the connection over a reload.")
     close_on_input = Option(

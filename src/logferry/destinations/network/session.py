@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.message.model import Monotonic
+    from logferry.policy.throttle import TokenBucket
     from logferry.queues.queue import Lease, Queue
     from logferry.runtime.streams import Stream
 
@@ -66,6 +67,7 @@ class Session:
         owner: who is told.
         loop: for the poll timer.
         clock: monotonic seconds.
+        throttle: how many records a second, if there is a limit.
         is_kernel_acked: wait for the peer's kernel, not just for ours.
         delivery_timeout_s: no progress for so long means death; 0 is for ever.
         is_closed_by_input: whatever the peer sends ends the connection.
@@ -80,6 +82,7 @@ class Session:
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], Monotonic],
         *,
+        throttle: TokenBucket | None,
         is_kernel_acked: bool,
         delivery_timeout_s: float,
         is_closed_by_input: bool,
@@ -89,6 +92,7 @@ class Session:
         self._owner = owner
         self._loop = loop
         self._clock = clock
+        self._throttle = throttle
         self._is_kernel_acked = is_kernel_acked
         self._delivery_timeout_s = delivery_timeout_s
         self._is_closed_by_input = is_closed_by_input
@@ -116,21 +120,39 @@ class Session:
             return
         if not self._under_way:
             self._progress_at = self._clock()
-        while not stream.is_blocked:
+        while self._can_send():
             if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
                 self._settle()
                 if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
                     break
-            lease = self._queue.peek(_COUNT_MAX, BATCH_SIZE_BYTES_MAX)
+            lease = self._lease()
             if lease is None:
                 break
             end = stream.plain_bytes + len(lease.batch.data)
             self._under_way.append((end, lease))
             stream.write(lease.batch.data)
-            if self._is_over:
-                return
-        if self._under_way and self._timer is None:
+        if self._under_way and self._timer is None and not self._is_over:
             self._arm()
+
+    def _lease(self) -> Lease | None:
+        """Take the next records, as many as the throttle allows."""
+        throttle = self._throttle
+        if throttle is None:
+            return self._queue.peek(_COUNT_MAX, BATCH_SIZE_BYTES_MAX)
+        now = self._clock()
+        allowed = throttle.available(now)
+        if not allowed:
+            if self._queue.waiting_count and self._timer is None:
+                self._arm()
+            return None
+        lease = self._queue.peek(allowed, BATCH_SIZE_BYTES_MAX)
+        if lease is not None:
+            throttle.take(lease.batch.count, now)
+        return lease
+
+    def _can_send(self) -> bool:
+        # Asked anew after every write, which may have ended the connection.
+        return not (self._is_over or self.stream.is_blocked)
 
     def drain(self) -> None:
         """Take no new records; tell the owner when nothing is under way."""
@@ -227,7 +249,7 @@ class Session:
             self._end_drain()
         else:
             self.pump()
-        if self._under_way and not self._is_over and self._timer is None:
+        if self._under_way and not self._is_over:
             self._check_progress()
 
     def _check_progress(self) -> None:

@@ -44,7 +44,7 @@ class InetSourceOptions(ReaderOptions, InetSocketOptions):
     localip = Option(
         TextKind("an address"), "", doc="Listen on this address.", aliases=("ip",)
     )
-    port = Option(
+    port = Option[int | str](
         Port(),
         -1,
         doc="Listen on this port; 0 lets the kernel choose.",

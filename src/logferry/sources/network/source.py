@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from logferry.message.batch import Receipt
     from logferry.pipeline.reception import Reception
     from logferry.runtime.environment import Environment
+    from logferry.runtime.tls_options import TlsOptions
     from logferry.sources.base import Intake
 
 __all__ = ["KINDS", "NetworkSource"]
@@ -105,7 +106,7 @@ class NetworkSource:
         """Listen. Raises ``TransportError`` when the address cannot be had."""
         options, loop = self._options, asyncio.get_running_loop()
         if options.tls is not None and self._transport.tls != "no":
-            self._context = server_context(options.tls)
+            self._context = server_context(cast("TlsOptions", options.tls))
         if self._transport.is_datagram:
             sock = bind_inet(options.localip, self._port, socket.SOCK_DGRAM, options)
             self._local = bind_address(sock)

@@ -1,0 +1,91 @@
+"""What the network destinations have to say; texts are the reference's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level
+
+__all__ = [
+    "ConnectionBroken",
+    "ConnectionClosed",
+    "ConnectionEstablished",
+    "ConnectionFailed",
+    "HandoffOnly",
+    "Switched",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEstablished(Event):
+    """A server is connected, TLS handshake included."""
+
+    text: ClassVar[str] = "Syslog connection established"
+
+    fd: int
+    server: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFailed(Event):
+    """An attempt failed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Syslog connection failed"
+
+    server: str
+    error: str
+    time_reopen: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Event):
+    """The server ended the connection."""
+
+    text: ClassVar[str] = "Syslog connection closed"
+
+    fd: int
+    server: str
+    time_reopen: str
+    unacked: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBroken(Event):
+    """The connection ended in an error."""
+
+    text: ClassVar[str] = "Syslog connection broken"
+
+    fd: int
+    server: str
+    error: str
+    time_reopen: str
+    unacked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switched(Event):
+    """Deliveries go on at another server than before."""
+
+    text: ClassVar[str] = "Destination switched to another server"
+
+    driver: str
+    from_: str
+    to: str
+    reason: str
+    gap_ms: str
+    resent: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffOnly(Event):
+    """This system cannot say what the peer's kernel acknowledged."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "delivery-ack(kernel) is not available on this system, using handoff"
+    )
+
+    driver: str

@@ -1,0 +1,114 @@
+"""What the failover policy has to say; texts are the reference's where it has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level, tag
+
+__all__ = [
+    "FailoverInaccessible",
+    "FirstFailoverAgain",
+    "PrimaryAgain",
+    "PrimaryInaccessible",
+    "PrimaryStable",
+    "ProbeFailed",
+    "ProbeStarted",
+    "ProbeSucceeded",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryAgain(Event):
+    """Round robin: the list is at its end."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Last failover server reached, trying the original host again"
+
+    host: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFailoverAgain(Event):
+    """Failback: the list is at its end; the primary is left to the probes."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Last failover server reached, trying the first failover again"
+    )
+
+    next_failover_server: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryInaccessible(Event):
+    """Failback: the primary is left and probed from now on."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Current primary server is inaccessible, sending the messages to the next "
+        "failover server"
+    )
+
+    next_failover_server: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverInaccessible(Event):
+    """Any other step to the next server of the list."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Current failover server is inaccessible, sending the messages to the next "
+        "failover server"
+    )
+
+    next_failover_server: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStarted(Event):
+    """A probe of a server we would rather use."""
+
+    text: ClassVar[str] = "Probing the primary server."
+
+    server: str
+    tcp_probe_interval: str = tag("tcp-probe-interval")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSucceeded(Event):
+    """A probe was answered."""
+
+    text: ClassVar[str] = "Probing primary server successful"
+
+    server: str
+    successful_probes_received: int = tag("successful-probes-received")
+    successful_probes_required: int = tag("successful-probes-required")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed(Event):
+    """A probe was not answered: the count starts anew."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Connection towards primary server failed"
+
+    server: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryStable(Event):
+    """Enough probes were answered: the last one's connection is used from now on."""
+
+    text: ClassVar[str] = (
+        "Primary server seems to be stable, reconnecting to primary server"
+    )
+
+    server: str
