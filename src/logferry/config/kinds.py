@@ -414,7 +414,7 @@ class Block:
     def title(self) -> str:
         """The names that may stand inside."""
         return "options such as " + ", ".join(
-            f"{name}()" for name in self.options.names()
+            f"{name}()" for name in self.options.by_name()
         )
 
     def read(

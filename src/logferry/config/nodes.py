@@ -9,8 +9,8 @@ descriptor, log paths as trees of elements in the order of their processing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from logferry.config.schema import Options
@@ -30,6 +30,7 @@ __all__ = [
     "FilterExpression",
     "FilterReference",
     "FilterStep",
+    "Group",
     "Junction",
     "LogPath",
     "Not",
@@ -41,14 +42,14 @@ __all__ = [
     "Sources",
     "Span",
     "Spec",
+    "Statement",
     "TemplateText",
     "Text",
     "Word",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """
     A place in a configuration file; lines and columns count from 1.
 
@@ -127,14 +128,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """``{ … }`` where the language allows one among arguments."""
+class Group:
+    """Arguments in parentheses without a name, as in ``(a or b) and c``."""
 
-    items: tuple[Argument, ...]
+    arguments: tuple[Argument, ...]
     span: Span
 
 
-Argument: TypeAlias = Word | Text | Number | Operator | Arrow | Call | Block
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What stands before one ``;``."""
+
+    elements: tuple[Argument, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``{ … }``: statements."""
+
+    statements: tuple[Statement, ...]
+    span: Span
+
+
+Argument: TypeAlias = Word | Text | Number | Operator | Arrow | Call | Group | Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,3 +367,7 @@ class Configuration:
     log_paths: tuple[LogPath, ...]
     text: str = ""
     files: tuple[str, ...] = field(default=())
+
+    def with_text(self, text: str, files: tuple[str, ...]) -> Configuration:
+        """Return the same with the expanded text and the names of its files."""
+        return replace(self, text=text, files=files)

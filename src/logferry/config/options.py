@@ -1,11 +1,44 @@
-"""The global options: ``options { … };``."""
+"""The global options: ``options { … };`` (reference: global options)."""
 
 from __future__ import annotations
 
-from logferry.config.kinds import Integer, Seconds, YesNo
+from logferry.config.kinds import (
+    Block,
+    Enum,
+    Integer,
+    Permissions,
+    Seconds,
+    Template,
+    TextKind,
+    YesNo,
+)
 from logferry.config.schema import Option, Options
 
-__all__ = ["GlobalOptions"]
+__all__ = ["GlobalOptions", "StatsOptions"]
+
+_ONE_LOOP = "logferry runs one event loop; use --processes for more cores"
+_TEXT = TextKind()
+
+
+class StatsOptions(Options):
+    """``stats( … )``."""
+
+    title = "stats"
+
+    level = Option(Integer(minimum=0, maximum=4), 0, doc="Which counters are shown.")
+    freq = Option(Seconds(), 0.0, doc="Time between statistics messages; 0: none.")
+    lifetime = Option(
+        Integer(minimum=1), 600, doc="How long unused dynamic counters are kept."
+    )
+    max_dynamics = Option(
+        Integer(minimum=0), -1, doc="How many dynamic counters there may be."
+    )
+    syslog_stats = Option(
+        Enum(("yes", "no", "auto")), "auto", doc="Counters by host and program."
+    )
+    healthcheck_freq = Option(
+        Seconds(), 0.0, doc="Time between health measurements; 0: none.", unit="s"
+    )
 
 
 class GlobalOptions(Options):
@@ -13,11 +46,62 @@ class GlobalOptions(Options):
 
     title = "options"
 
-    time_reopen = Option(
-        Seconds(minimum=0.001),
-        60.0,
-        doc="How long to wait before a failed destination is tried again.",
-        unit="s",
+    bad_hostname = Option(
+        TextKind("a regular expression"), "", doc="Words that are no host names."
+    )
+    chain_hostnames = Option(
+        YesNo(),
+        default=False,
+        doc="Keep the names of all relays in the host field.",
+        aliases=("long-hostnames",),
+    )
+    check_hostname = Option(YesNo(), default=False, doc="Refuse odd host names.")
+    check_program = Option(YesNo(), default=False, doc="Refuse odd program names.")
+    create_dirs = Option(YesNo(), default=False, doc="Make missing folders.")
+    custom_domain = Option(_TEXT, "", doc="Domain put after short host names.")
+    dir_group = Option(_TEXT, "", doc="Group of new folders.")
+    dir_owner = Option(_TEXT, "", doc="Owner of new folders.")
+    dir_perm = Option(Permissions(), 0o700, doc="Mode of new folders.")
+    dns_cache = Option(YesNo(), default=True, doc="Remember the names of senders.")
+    dns_cache_expire = Option(
+        Integer(minimum=1), 3600, doc="How long a name is remembered.", unit="s"
+    )
+    dns_cache_expire_failed = Option(
+        Integer(minimum=1), 60, doc="How long a failed look-up is.", unit="s"
+    )
+    dns_cache_hosts = Option(
+        TextKind("a path"), "", doc="A file in the form of /etc/hosts to look in first."
+    )
+    dns_cache_size = Option(
+        Integer(minimum=1), 1007, doc="How many names are remembered."
+    )
+    file_template = Option(
+        Template(), None, doc="Template of file destinations that have none."
+    )
+    filterx_jit = Option(
+        YesNo(), default=False, doc="Compile FilterX.", no_effect="no FilterX here"
+    )
+    flush_lines = Option(
+        Integer(minimum=0), 100, doc="How many records one write may join."
+    )
+    flush_timeout = Option(
+        Integer(minimum=0), 0, doc="Old.", no_effect="writes never wait"
+    )
+    frac_digits = Option(
+        Integer(minimum=0), 0, doc="Digits of the fraction of a second."
+    )
+    group = Option(_TEXT, "", doc="Group of new files.")
+    keep_hostname = Option(
+        YesNo(), default=False, doc="Trust the host name inside the message."
+    )
+    keep_timestamp = Option(
+        YesNo(), default=True, doc="Use the time inside the message."
+    )
+    local_time_zone = Option(
+        TextKind("a time zone"), "", doc="The zone of macros in file names."
+    )
+    log_fetch_limit = Option(
+        Integer(minimum=1), 10, doc="Old.", no_effect="it is an option of sources now"
     )
     log_fifo_size = Option(
         Integer(minimum=1),
@@ -25,6 +109,110 @@ class GlobalOptions(Options):
         doc="How many messages a memory queue holds.",
         unit="messages",
     )
-    keep_hostname = Option(
-        YesNo(), default=False, doc="Trust the host name inside the message."
+    log_flow_control = Option(
+        YesNo(), default=False, doc="flags(flow-control) for every log path."
+    )
+    log_iw_size = Option(
+        Integer(minimum=1), 100, doc="Old.", no_effect="it is an option of sources now"
+    )
+    log_level = Option(
+        Enum(("default", "verbose", "debug", "trace")),
+        "default",
+        doc="How much the program says of itself.",
+    )
+    log_msg_size = Option(
+        Integer(minimum=1), 65_536, doc="The longest message.", unit="bytes"
+    )
+    mark_freq = Option(
+        Integer(minimum=0), 1200, doc="Time between MARKs.", aliases=("mark",), unit="s"
+    )
+    mark_mode = Option(
+        Enum(("internal", "dst-idle", "host-idle", "periodical", "none")),
+        "host-idle",
+        doc="When MARK messages are written.",
+    )
+    min_iw_size_per_reader = Option(
+        Integer(minimum=1), 100, doc="The least window of a connection."
+    )
+    normalize_hostnames = Option(
+        YesNo(), default=False, doc="Write host names in lower case."
+    )
+    on_error = Option(
+        Enum(
+            (
+                "drop-message",
+                "drop-property",
+                "fallback-to-string",
+                "silently-drop-message",
+                "silently-drop-property",
+                "silently-fallback-to-string",
+            )
+        ),
+        "drop-message",
+        doc="What happens when a value cannot be converted to its type.",
+    )
+    owner = Option(_TEXT, "", doc="Owner of new files.")
+    pass_unix_credentials = Option(
+        YesNo(), default=True, doc="Take PID and user of local senders."
+    )
+    perm = Option(Permissions(), 0o600, doc="Mode of new files.")
+    proto_template = Option(
+        Template(), None, doc="Template of network destinations that have none."
+    )
+    recv_time_zone = Option(
+        TextKind("a time zone"), "", doc="The zone of stamps that name none."
+    )
+    send_time_zone = Option(
+        TextKind("a time zone"),
+        "",
+        doc="Convert stamps to this zone.",
+        aliases=("time-zone",),
+    )
+    stats = Option(Block(StatsOptions), None, doc="Counters: which and how often.")
+    stats_freq = Option(Seconds(), 0.0, doc="Old form of stats(freq()).")
+    stats_level = Option(Integer(minimum=0), 0, doc="Old form of stats(level()).")
+    stats_lifetime = Option(Integer(minimum=1), 600, doc="Old stats(lifetime()).")
+    stats_max_dynamics = Option(
+        Integer(minimum=0), -1, doc="Old form of stats(max-dynamics())."
+    )
+    suppress = Option(
+        Seconds(), 0.0, doc="Hold back repeated messages for so long.", unit="s"
+    )
+    sync = Option(Integer(minimum=0), 0, doc="Old.", no_effect="writes never wait")
+    template_escape = Option(
+        YesNo(), default=False, doc="Escape quotes in macro values."
+    )
+    threaded = Option(YesNo(), default=True, doc="Threads.", no_effect=_ONE_LOOP)
+    time_reap = Option(
+        Integer(minimum=0), 60, doc="Close files unused for so long.", unit="s"
+    )
+    time_reopen = Option(
+        Seconds(minimum=0.001),
+        60.0,
+        doc="How long to wait before a failed destination is tried again.",
+        unit="s",
+    )
+    time_sleep = Option(
+        Integer(minimum=0), 0, doc="Old.", no_effect="reads take what is there"
+    )
+    trim_large_messages = Option(
+        YesNo(), default=False, doc="Cut frames that are too long."
+    )
+    ts_format = Option(
+        Enum(
+            ("bsd", "iso", "full", "unix"),
+            (("rfc3164", "bsd"), ("rfc3339", "iso"), ("utc", "unix")),
+        ),
+        "bsd",
+        doc="The form of time stamps.",
+    )
+    use_dns = Option(
+        TextKind("yes, no or persist_only"), "yes", doc="Look up names of senders."
+    )
+    use_fqdn = Option(YesNo(), default=False, doc="Keep the domain of host names.")
+    use_uniqid = Option(
+        YesNo(), default=False, doc="Give every message an id.", aliases=("use-rcptid",)
+    )
+    use_time_recvd = Option(
+        YesNo(), default=False, doc="Old.", no_effect="use $R_ macros instead"
     )

@@ -19,12 +19,19 @@ to ``scope.diagnostics`` and returns ``None`` when it cannot.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 from logferry.config.diagnostics import Diagnostics, did_you_mean
-from logferry.config.nodes import NOWHERE, Argument, Call, Operator, Span
+from logferry.config.nodes import (
+    NOWHERE,
+    Argument,
+    Call,
+    FilterExpression,
+    Operator,
+    Span,
+)
 
 __all__ = ["FromGlobal", "Kind", "Option", "Options", "Registry", "Scope"]
 
@@ -40,9 +47,16 @@ class Scope:
     globals: Options | None = None
     version: tuple[int, int] = (4, 27)
     templates: Mapping[str, Any] = field(default_factory=dict)
-    filters: Mapping[str, Any] = field(default_factory=dict)
     registry: Registry | None = None
+    find_filter: Callable[[str, Span], FilterExpression | None] | None = None
     path: str = ""  # "destination network", for messages
+
+    def filter_named(self, name: str, span: Span) -> FilterExpression | None:
+        """Return what ``filter(name)`` refers to; an unknown name is reported."""
+        if self.find_filter is None:
+            self.diagnostics.error(f"no filter '{name}' can be known here", span)
+            return None
+        return self.find_filter(name, span)
 
 
 class Kind(Protocol[T_co]):
@@ -192,7 +206,7 @@ class Options:
         return found
 
     @classmethod
-    def names(cls) -> dict[str, Option[Any]]:
+    def by_name(cls) -> dict[str, Option[Any]]:
         """Return the options by every name the configuration may use."""
         found: dict[str, Option[Any]] = {}
         for option in cls.table().values():
@@ -212,7 +226,7 @@ class Options:
         values: dict[str, Any] = {}
         given: dict[str, Span] = {}
         positional: list[Argument] = []
-        names = cls.names()
+        names = cls.by_name()
         for argument in arguments:
             if isinstance(argument, Operator) and argument.text in {",", ";"}:
                 continue
@@ -280,7 +294,7 @@ class Options:
                     f"unexpected value in {cls.title or scope.path}",
                     argument.span,
                     "expected an option such as "
-                    + ", ".join(f"{name}()" for name in list(cls.names())[:3]),
+                    + ", ".join(f"{name}()" for name in list(cls.by_name())[:3]),
                 )
             return
         if arguments:

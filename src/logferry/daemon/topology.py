@@ -36,7 +36,7 @@ from logferry.runtime.channel import Channel, Route
 from logferry.telemetry.counters import Legacy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from logferry.daemon.queue_store import QueueStore
     from logferry.destinations.base import Destination
@@ -72,7 +72,7 @@ class Topology:
         configuration: Configuration,
         environment: Environment,
         queues: QueueStore,
-        programs: dict[str, Program],
+        programs: Mapping[str, Program],
     ) -> None:
         self.configuration = configuration
         self.programs = programs

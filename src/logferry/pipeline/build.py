@@ -1,12 +1,33 @@
-"""From a resolved configuration to one compiled program per source driver."""
+"""
+From a resolved configuration to one compiled program per source driver.
+
+For each source, the log paths that its messages can enter are written twice: once for
+``Message`` objects, once, if everything they do can be done on it, for the rows of
+canonical lines (``codegen/layout.py``). ``explain()`` of a program says which form was
+chosen and why.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from logferry.config.nodes import Configuration
-from logferry.pipeline.program import Program
+from logferry.codegen.macros import MacroContext
+from logferry.codegen.patterns import PatternError
+from logferry.codegen.template_text import TemplateError
+from logferry.config.diagnostics import Diagnostics
+from logferry.config.nodes import (
+    NOWHERE,
+    Configuration,
+    Deliver,
+    Element,
+    Junction,
+    LogPath,
+    Sources,
+)
+from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
+from logferry.pipeline.paths import Output
 from logferry.pipeline.reception import Reception
 from logferry.pipeline.rendering import Rendering
 from logferry.telemetry.counters import Metrics
@@ -29,18 +50,100 @@ class BuildContext:
 
     receptions: Mapping[str, Reception]
     renderings: Mapping[str, Rendering]
-    metrics: Metrics
+    metrics: Metrics = field(default_factory=Metrics)
     host_name: str = "localhost"
     local_time_zone: str = "UTC"
 
 
 def build_programs(
     configuration: Configuration, context: BuildContext
-) -> dict[str, Program]:
+) -> dict[str, CompiledProgram]:
     """
     Compile the log paths reachable from each source driver.
 
     Returns the programs by source driver id. Raises ``ConfigError`` with every
-    problem found (unknown macros, bad patterns, unknown template functions …).
+    problem found (unknown template functions, bad patterns …).
     """
-    raise NotImplementedError
+    diagnostics = Diagnostics()
+    programs = {}
+    for source_id, reception in context.receptions.items():
+        paths = [path for path in configuration.log_paths if _enters(path, source_id)]
+        outputs = _outputs(paths, configuration, context)
+        macros = MacroContext(host_name=context.host_name.encode())
+        compiler = ProgramCompiler(
+            source_id,
+            paths,
+            outputs,
+            reception,
+            macros,
+            context.local_time_zone,
+            os.getpid(),
+        )
+        try:
+            programs[source_id] = compiler.compile()
+        except (PatternError, TemplateError) as error:
+            span = paths[0].span if paths else NOWHERE
+            diagnostics.error(str(error), span)
+    diagnostics.raise_errors()
+    return programs
+
+
+def _enters(path: LogPath, source_id: str) -> bool:
+    """Tell whether messages of the source enter this top-level path."""
+    if "catchall" in path.flags:
+        return True
+    return any(
+        isinstance(element, Sources)
+        and any(spec.id == source_id for spec in element.group.drivers)
+        for element in path.elements
+    )
+
+
+def _outputs(
+    paths: list[LogPath], configuration: Configuration, context: BuildContext
+) -> dict[str, Output]:
+    is_global = bool(getattr(configuration.options, "log_flow_control", False))
+    outputs: dict[str, Output] = {}
+    for path in paths:
+        _collect(path, is_global, context, outputs)
+    return outputs
+
+
+def _collect(
+    path: LogPath,
+    flow_controlled: bool,
+    context: BuildContext,
+    outputs: dict[str, Output],
+) -> None:
+    if "flow-control" in path.flags:
+        flow_controlled = True
+    elif "no-flow-control" in path.flags:
+        flow_controlled = False
+    for element in path.elements:
+        _collect_element(element, flow_controlled, context, outputs)
+
+
+def _collect_element(
+    element: Element,
+    flow_controlled: bool,
+    context: BuildContext,
+    outputs: dict[str, Output],
+) -> None:
+    match element:
+        case Deliver(group):
+            for spec in group.drivers:
+                rendering = context.renderings[spec.id]
+                output = outputs.setdefault(
+                    spec.id,
+                    Output(spec.id, len(outputs), rendering, rendering.key is not None),
+                )
+                output.flow_controlled = output.flow_controlled or flow_controlled
+            if group.channel is not None:
+                _collect(group.channel, flow_controlled, context, outputs)
+        case Junction(branches):
+            for branch in branches:
+                _collect(branch, flow_controlled, context, outputs)
+        case LogPath():
+            _collect(element, flow_controlled, context, outputs)
+        case _:
+            pass

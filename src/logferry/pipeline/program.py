@@ -24,6 +24,11 @@ class Program(Protocol):
 
     outputs: tuple[str, ...]
     flow_controlled: tuple[bool, ...]  # of each output, for this source
+    source: str  # the generated code
+
+    def explain(self) -> str:
+        """Return the form that was chosen, and why."""
+        ...
 
     def lines(self, chunk: bytes, origin: Origin, now: UnixNanos) -> Outputs:
         """

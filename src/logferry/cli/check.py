@@ -1,0 +1,45 @@
+"""``logferry check``: read a configuration, say what is wrong, show what it becomes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from logferry.config.load import load_configuration
+from logferry.config.report import render_diagnostics
+from logferry.daemon.process import local_time_zone
+from logferry.daemon.queue_store import QueueStore
+from logferry.daemon.registry import default_registry
+from logferry.daemon.topology import build_topology
+from logferry.errors import ConfigError, LogferryError
+from logferry.runtime.environment import Environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["check"]
+
+
+def check(path: Path, *, prints_program: bool = False, explains: bool = False) -> int:
+    """Check the configuration at ``path``; return the exit status."""
+    try:
+        configuration, diagnostics = load_configuration(
+            path, default_registry(), os.environ
+        )
+        environment = Environment(time_zone=local_time_zone())
+        topology = build_topology(configuration, environment, QueueStore())
+    except ConfigError as error:
+        sys.stderr.write(render_diagnostics(error.diagnostics))
+        return 1
+    except LogferryError as error:
+        sys.stderr.write(f"{path}: error: {error}\n")
+        return 1
+    if diagnostics.items:
+        sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
+    for name, program in topology.programs.items():
+        if explains:
+            print(f"{name}: {program.explain()}")
+        if prints_program:
+            print(program.source)
+    return 0

@@ -1,0 +1,108 @@
+"""
+Writing Python source: lines with indentation, and the constants they refer to.
+
+Text from the configuration never becomes source: it is *bound* as a constant with a
+readable name, and the source only mentions the name. Bytes literals of our own making
+(formats, separators) may stand in the source when they are printable.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+from contextlib import contextmanager
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Constants", "SourceWriter", "compile_source"]
+
+_INDENT = "    "
+_not_a_name = re.compile(r"\W+")
+
+
+class Constants:
+    """Values that generated code refers to by name."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self._names: dict[tuple[type, Any], str] = {}
+
+    def bind(self, value: Any, hint: str) -> str:
+        """Return the name of ``value``; equal hashable values share one."""
+        key = None
+        try:
+            key = (type(value), value)
+            if key in self._names:
+                return self._names[key]
+        except TypeError:  # unhashable
+            key = None
+        name = self._free_name(hint)
+        self.values[name] = value
+        if key is not None:
+            self._names[key] = name
+        return name
+
+    def _free_name(self, hint: str) -> str:
+        base = _not_a_name.sub("_", hint).strip("_") or "value"
+        if base[0].isdigit():
+            base = f"_{base}"
+        name, number = base, 2
+        while name in self.values:
+            name, number = f"{base}_{number}", number + 1
+        return name
+
+
+class SourceWriter:
+    """Collects lines of source."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._depth = 0
+
+    def line(self, text: str = "") -> None:
+        """Add one line at the present depth."""
+        self._lines.append(f"{_INDENT * self._depth}{text}" if text else "")
+
+    def raw(self, text: str) -> None:
+        """Add lines that are indented already."""
+        self._lines.extend(text.rstrip("\n").split("\n"))
+
+    def indent(self) -> None:
+        """Go one level deeper."""
+        self._depth += 1
+
+    def dedent(self) -> None:
+        """Come back; an empty block gets ``pass``."""
+        if self._lines[-1].rstrip().endswith(":"):
+            self.line("pass")
+        self._depth -= 1
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Add ``head`` and indent what follows; an empty block gets ``pass``."""
+        self.line(head)
+        self._depth += 1
+        count = len(self._lines)
+        yield
+        if not any(not line.lstrip().startswith("#") for line in self._lines[count:]):
+            self.line("pass")
+        self._depth -= 1
+
+    @property
+    def text(self) -> str:
+        """The source so far."""
+        return "\n".join(self._lines) + "\n"
+
+
+def compile_source(source: str, file_name: str) -> CodeType:
+    """Compile ``source`` so that tracebacks and debuggers can show its lines."""
+    linecache.cache[file_name] = (
+        len(source),
+        None,
+        source.splitlines(keepends=True),
+        file_name,
+    )
+    return compile(source, file_name, "exec")

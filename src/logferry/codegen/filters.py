@@ -1,0 +1,362 @@
+"""
+Filters become conditions.
+
+Parts of an expression that depend on the PRI alone are worked out for all PRIs at
+start-up and become one membership test. ``and`` and ``or`` keep their order otherwise:
+the cheap tests that users put first stay first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from logferry.codegen.compare import emit_comparison
+from logferry.codegen.patterns import FLAGS, PatternError, compile_pattern
+from logferry.codegen.template_text import TemplateError, parse_template
+from logferry.codegen.templates import emit_template, pieces_of
+from logferry.config.diagnostics import did_you_mean
+from logferry.config.kinds import Enum, Flags, Template, TextKind, Words, text_of
+from logferry.config.nodes import (
+    And,
+    Argument,
+    Comparison,
+    FilterCall,
+    FilterExpression,
+    FilterReference,
+    Not,
+    Operator,
+    Or,
+    Span,
+    TemplateText,
+)
+from logferry.config.schema import Option, Options, Scope
+from logferry.syslog.names import FACILITIES, SEVERITIES
+
+if TYPE_CHECKING:
+    from logferry.codegen.fields import Fields
+    from logferry.codegen.macros import MacroContext
+
+__all__ = ["FILTERS", "emit_filter", "pris_of"]
+
+PRI_MAX = 999
+"""The largest PRI that a header can hold (three digits on the fast path)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """A list of words or ranges (``info..err``), as a set of numbers."""
+
+    words: tuple[tuple[str, int], ...]
+    what: str
+    largest: int
+
+    @property
+    def title(self) -> str:
+        """What is expected."""
+        return f"{self.what} names or ranges such as {self.words[0][0]}"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> frozenset[int] | None:
+        """Return the numbers."""
+        items = [
+            item
+            for item in arguments
+            if not (isinstance(item, Operator) and item.text == ",")
+        ]
+        found: set[int] = set()
+        index = 0
+        while index < len(items):
+            code = self._code(items[index], scope)
+            last = code
+            if index + 2 < len(items) and _is_range(items[index + 1]):
+                last = self._code(items[index + 2], scope)
+                index += 2
+            if code is None or last is None:
+                return None
+            found.update(range(min(code, last), max(code, last) + 1))
+            index += 1
+        if not found:
+            scope.diagnostics.error(f"expected {self.title}", span)
+            return None
+        return frozenset(found)
+
+    def _code(self, argument: Argument, scope: Scope) -> int | None:
+        word = (text_of(argument) or "").lower()
+        names = dict(self.words)
+        if word.isdigit() and int(word) <= self.largest:
+            return int(word)
+        if word not in names:
+            scope.diagnostics.error(
+                f"unknown {self.what} '{word}'",
+                argument.span,
+                did_you_mean(word, names) or f"expected {self.title}",
+            )
+            return None
+        return names[word]
+
+
+def _is_range(argument: Argument) -> bool:
+    return isinstance(argument, Operator) and argument.text == ".."
+
+
+class LevelOptions(Options):
+    """``level()``, ``severity()``, ``priority()``."""
+
+    title = "filter level"
+
+    codes = Option(
+        _Codes(tuple(SEVERITIES.items()), "severity", 7),
+        frozenset[int](),
+        doc="Severities that pass.",
+        positional=True,
+        required=True,
+    )
+
+
+class FacilityOptions(Options):
+    """``facility()``."""
+
+    title = "filter facility"
+
+    codes = Option(
+        _Codes(tuple(FACILITIES.items()), "facility", 127),
+        frozenset[int](),
+        doc="Facilities that pass.",
+        positional=True,
+        required=True,
+    )
+
+
+class MatchOptions(Options):
+    """``program()``, ``host()``, ``message()``, ``source()``."""
+
+    title = "filter match"
+
+    pattern = Option(
+        TextKind("a pattern"),
+        "",
+        doc="What must match.",
+        positional=True,
+        required=True,
+    )
+    type = Option(
+        Enum(("pcre", "string", "glob", "posix")), "pcre", doc="The kind of pattern."
+    )
+    flags = Option(Flags(FLAGS), frozenset[str](), doc="How it is matched.")
+
+
+class ValueMatchOptions(MatchOptions):
+    """``match()``."""
+
+    value = Option(TextKind("a name"), "", doc="Match this name-value pair.")
+    template = Option[TemplateText | None](
+        Template(), None, doc="Match the value of this template."
+    )
+
+
+class NetmaskOptions(Options):
+    """``netmask()``, ``netmask6()``."""
+
+    title = "filter netmask"
+
+    network = Option(
+        TextKind("a network such as 10.0.0.0/8"),
+        "0.0.0.0/0",
+        doc="The network that the sender is in.",
+        positional=True,
+        required=True,
+    )
+
+
+class TagsOptions(Options):
+    """``tags()``."""
+
+    title = "filter tags"
+
+    names = Option(
+        Words(minimum=1), (), doc="One of these tags is set.", positional=True
+    )
+
+
+class InListOptions(Options):
+    """``in-list()``."""
+
+    title = "filter in-list"
+
+    file = Option(
+        TextKind("a path"), "", doc="One value a line.", positional=True, required=True
+    )
+    value = Option(TextKind("a name"), "MESSAGE", doc="What is looked up.")
+
+
+FILTERS: dict[str, type[Options]] = {
+    "level": LevelOptions,
+    "severity": LevelOptions,
+    "priority": LevelOptions,
+    "facility": FacilityOptions,
+    "program": MatchOptions,
+    "host": MatchOptions,
+    "message": MatchOptions,
+    "source": MatchOptions,
+    "match": ValueMatchOptions,
+    "netmask": NetmaskOptions,
+    "netmask6": NetmaskOptions,
+    "tags": TagsOptions,
+    "in-list": InListOptions,
+}
+"""Filter functions by name."""
+
+_FIELDS = {"program": "PROGRAM", "host": "HOST", "message": "MESSAGE"}
+
+
+def pris_of(expression: FilterExpression) -> frozenset[int] | None:
+    """Return the PRIs that pass, or ``None`` when more than the PRI matters."""
+    every = frozenset(range(PRI_MAX + 1))
+    match expression:
+        case FilterCall("level" | "severity" | "priority", options):
+            codes = cast("LevelOptions", options).codes
+            return frozenset(pri for pri in every if pri & 7 in codes)
+        case FilterCall("facility", options):
+            facilities = cast("FacilityOptions", options).codes
+            return frozenset(pri for pri in every if pri >> 3 in facilities)
+        case FilterReference(_, inner):
+            return pris_of(inner)
+        case Not(part):
+            pris = pris_of(part)
+            return None if pris is None else every - pris
+        case And(parts) | Or(parts):
+            sets = [pris_of(part) for part in parts]
+            known = [pris for pris in sets if pris is not None]
+            if len(known) < len(sets):
+                return None
+            if isinstance(expression, And):
+                return frozenset.intersection(*known)
+            return frozenset.union(*known)
+        case _:
+            return None
+
+
+def emit_filter(
+    expression: FilterExpression, fields: Fields, context: MacroContext
+) -> str:
+    """Return a condition. Raises ``PatternError`` or ``Unsupported``."""
+    pris = pris_of(expression)
+    if pris is not None:
+        return fields.pri_in(pris)
+    match expression:
+        case And(parts):
+            return _join(" and ", parts, fields, context)
+        case Or(parts):
+            return _join(" or ", parts, fields, context)
+        case Not(part):
+            return f"not ({emit_filter(part, fields, context)})"
+        case FilterReference(_, inner):
+            return emit_filter(inner, fields, context)
+        case Comparison():
+            return emit_comparison(expression, fields, context)
+        case FilterCall():
+            return _emit_call(expression, fields, context)
+    raise AssertionError(expression)
+
+
+def _join(
+    word: str,
+    parts: tuple[FilterExpression, ...],
+    fields: Fields,
+    context: MacroContext,
+) -> str:
+    codes = []
+    for part in parts:
+        code = emit_filter(part, fields, context)
+        is_compound = isinstance(part, And | Or) and pris_of(part) is None
+        codes.append(f"({code})" if is_compound else code)
+    return word.join(codes)
+
+
+def _emit_call(call: FilterCall, fields: Fields, context: MacroContext) -> str:
+    options = call.options
+    if isinstance(options, MatchOptions):
+        return _emit_match(call.name, options, fields, context)
+    if isinstance(options, NetmaskOptions):
+        network = ipaddress.ip_network(options.network, strict=False)
+        bound = fields.constants.bind(_InNetwork(network), "is_in_network")
+        return f"{bound}({fields.origin()}.peer_ip)"
+    if isinstance(options, TagsOptions):
+        tags = frozenset(name.encode() for name in options.names)
+        bound = fields.constants.bind(tags, "tags")
+        return f"not {bound}.isdisjoint({fields.value_of_tags()})"
+    assert isinstance(options, InListOptions)
+    try:
+        lines = Path(options.file).read_bytes().splitlines()
+    except OSError as error:
+        raise PatternError(f"cannot read {options.file}: {error.strerror}") from error
+    bound = fields.constants.bind(frozenset(lines), "listed")
+    return f"{fields.value(options.value.lstrip('$'))} in {bound}"
+
+
+def _emit_match(
+    name: str, options: MatchOptions, fields: Fields, context: MacroContext
+) -> str:
+    pattern = compile_pattern(options.pattern, options.type, options.flags)
+    code = _subject(name, options, fields, context)
+    if "store-matches" in options.flags:
+        store = fields.constants.bind(pattern.search, f"{name}_search")
+        return fields.store_matches(f"{store}({code})")
+    if pattern.how == "regex":
+        return f"{fields.constants.bind(pattern.search, f'{name}_search')}({code})"
+    literal = fields.constants.bind(pattern.literal, f"{name}_text")
+    match pattern.how:
+        case "equal":
+            return f"{code} == {literal}"
+        case "prefix":
+            return f"{code}.startswith({literal})"
+        case _:
+            return f"{literal} in {code}"
+
+
+def _subject(
+    name: str, options: MatchOptions, fields: Fields, context: MacroContext
+) -> str:
+    """Return what the pattern is matched against."""
+    if name == "source":
+        return f"{fields.origin()}.source"
+    if name in _FIELDS:
+        return fields.value(_FIELDS[name])
+    assert isinstance(options, ValueMatchOptions)
+    if options.value:
+        return fields.value(options.value.lstrip("$"))
+    text = options.template.text if options.template is not None else "$MSGHDR$MSG"
+    try:
+        parts = parse_template(text)
+    except TemplateError as error:
+        raise PatternError(str(error)) from error
+    return emit_template(pieces_of(parts, fields, context), fields).code
+
+
+class _InNetwork:
+    """Tells whether an address is in a network; remembers what it was asked."""
+
+    def __init__(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
+        self._network = network
+        self._memo: dict[bytes, bool] = {}
+
+    def __call__(self, address: bytes) -> bool:
+        known = self._memo.get(address)
+        if known is None:
+            if len(self._memo) > 10_000:
+                self._memo.clear()
+            known = self._memo[address] = self._look(address)
+        return known
+
+    def _look(self, address: bytes) -> bool:
+        is_six = self._network.version == 6
+        text = address.decode() or ("::1" if is_six else "127.0.0.1")
+        try:
+            return ipaddress.ip_address(text) in self._network
+        except ValueError:
+            return False

@@ -1,0 +1,135 @@
+"""
+Patterns: ``type(pcre | string | glob)`` with their flags, compiled for bytes.
+
+PCRE patterns run on ``re``; what ``re`` cannot read goes to the PCRE2 library, which
+also limits how long a match may take. Source: the reference's matchers.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+__all__ = ["FLAGS", "Pattern", "PatternError", "compile_pattern"]
+
+FLAGS = (
+    "global",
+    "icase",
+    "ignore-case",
+    "newline",
+    "utf8",
+    "unicode",
+    "store-matches",
+    "substring",
+    "prefix",
+    "disable-jit",
+    "dupnames",
+)
+
+Search: TypeAlias = Callable[[bytes], Any]
+_named_group = re.compile(r"\(\?<(?![=!])")
+_plain = re.compile(r"[^\\.^$*+?{}\[\]|()]+")
+
+
+class PatternError(Exception):
+    """A pattern does not compile; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """
+    A compiled pattern.
+
+    Attributes:
+        search: returns a match (or something true) or ``None`` for bytes.
+        literal: the pattern is just this text …
+        how: … compared ``equal``, ``prefix`` or ``substring``; else ``regex``.
+        regex: the compiled expression, for substitutions.
+
+    """
+
+    search: Search
+    how: str
+    literal: bytes = b""
+    regex: Any = None
+
+
+def compile_pattern(text: str, type_: str, flags: frozenset[str]) -> Pattern:
+    """Compile ``text``. Raises ``PatternError``."""
+    ignores_case = bool(flags & {"icase", "ignore-case"})
+    match type_:
+        case "string":
+            return _string(text, flags, ignores_case)
+        case "glob":
+            return _regex(fnmatch.translate(text), flags, ignores_case, is_whole=True)
+        case _:
+            return _pcre(text, flags, ignores_case)
+
+
+def _string(text: str, flags: frozenset[str], ignores_case: bool) -> Pattern:
+    literal = text.encode("utf-8", "surrogateescape")
+    how = "equal"
+    if "substring" in flags:
+        how = "substring"
+    elif "prefix" in flags:
+        how = "prefix"
+    if ignores_case:
+        ends = {"equal": (r"\A", r"\Z"), "prefix": (r"\A", ""), "substring": ("", "")}
+        start, end = ends[how]
+        return _regex(start + re.escape(text) + end, flags, ignores_case)
+    regex = re.compile(re.escape(literal))
+    return Pattern(regex.search, how, literal, regex)
+
+
+def _pcre(text: str, flags: frozenset[str], ignores_case: bool) -> Pattern:
+    if not ignores_case and "store-matches" not in flags:
+        body, how = text, "substring"
+        if body.startswith("^"):
+            body, how = body[1:], "prefix"
+        if body.endswith("$") and not body.endswith("\\$") and how == "prefix":
+            body, how = body[:-1], "equal"
+        if _plain.fullmatch(body):
+            literal = body.encode("utf-8", "surrogateescape")
+            regex = re.compile(_bytes(text))
+            # "$" also matches before a last newline, which equality would not.
+            if how != "equal":
+                return Pattern(regex.search, how, literal, regex)
+            return Pattern(regex.search, "regex", b"", regex)
+    return _regex(text, flags, ignores_case)
+
+
+def _regex(
+    text: str,
+    flags: frozenset[str],
+    ignores_case: bool,
+    *,
+    is_whole: bool = False,
+) -> Pattern:
+    options = re.IGNORECASE if ignores_case else 0
+    if "newline" in flags:
+        options |= re.DOTALL
+    try:
+        regex: Any = re.compile(_bytes(_named_group.sub("(?P<", text)), options)
+    except re.error as error:
+        regex = _pcre2(text, error, ignores_case=ignores_case)
+    search = regex.match if is_whole else regex.search
+    return Pattern(search, "regex", b"", regex)
+
+
+def _pcre2(text: str, error: re.error, *, ignores_case: bool) -> Any:
+    import pcre2  # late: few configurations need it
+
+    flags = pcre2.CompileOption.CASELESS if ignores_case else 0
+    try:
+        return (
+            pcre2.compile(_bytes(text), flags) if flags else pcre2.compile(_bytes(text))
+        )
+    except Exception as pcre_error:
+        raise PatternError(f"the pattern does not compile: {error}") from pcre_error
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,191 @@
+r"""
+The wire formats as pieces: what one record of a destination is made of.
+
+===========  ==================================================================
+``rfc3164``  ``<$PRI>$DATE $HOST $MSGHDR$MSG\n``, BSD date always, full host
+``file``     ``$DATE $HOST $MSGHDR$MSG\n``, date by ``ts-format()``
+``rfc5424``  ``<PRI>1 ISODATE HOST APP PID MSGID SDATA MSG\n``
+``template`` the template as it is, no newline added
+===========  ==================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from logferry.codegen.fields import Fields, LineFields, MessageFields, Piece
+from logferry.codegen.macros import MacroContext
+from logferry.codegen.template_text import parse_template
+from logferry.codegen.templates import Record, emit_template, pieces_of
+from logferry.message.timestamps import Zone
+from logferry.syslog.encode import encode_sdata, first_word, octet_counted
+
+if TYPE_CHECKING:
+    from logferry.pipeline.rendering import Rendering
+
+__all__ = ["emit_key", "emit_record"]
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> Record:
+    """Return how one record is made. Raises ``Unsupported``, ``TemplateError``."""
+    time = rendering.time
+    context = replace(
+        context,
+        format=time.format,
+        frac_digits=time.frac_digits,
+        zone=Zone(time.time_zone) if time.time_zone else None,
+    )
+    pieces = _pieces(rendering, fields, context)
+    if rendering.template_escape:
+        pieces = [_escaped(piece, fields) for piece in pieces]
+    record = emit_template(pieces, fields)
+    code = record.code
+    if "no-multi-line" in rendering.flags and isinstance(fields, MessageFields):
+        code = f"{fields.constants.bind(_one_line, 'one_line')}({code})"
+    if rendering.truncate_size >= 0:
+        code = f"({code})[:{rendering.truncate_size}]"
+        record = Record(code, ends_with_newline=False)
+    if rendering.octet_count:
+        code = f"{fields.constants.bind(octet_counted, 'octet_counted')}({code})"
+        # The length tells where a record ends, but so does its last newline.
+    return Record(code, record.ends_with_newline)
+
+
+def emit_key(rendering: Rendering, fields: Fields, context: MacroContext) -> str:
+    """Return an expression for the routing key of a record."""
+    assert rendering.key is not None
+    pieces = pieces_of(parse_template(rendering.key.text), fields, context)
+    if rendering.key_escape == "path":
+        escape = fields.constants.bind(_path_part, "path_part")
+        pieces = [
+            piece
+            if piece.literal
+            else Piece(code=f"{escape}({emit_template([piece], fields).code})")
+            for piece in pieces
+        ]
+    return emit_template(pieces, fields).code
+
+
+def _path_part(value: bytes) -> bytes:
+    """Keep a macro value from leaving its folder: a slash becomes an underscore."""
+    return value.replace(b"/", b"_").replace(b"\0", b"_")
+
+
+def _one_line(record: bytes) -> bytes:
+    body, newline = (record[:-1], b"\n") if record.endswith(b"\n") else (record, b"")
+    for char in (b"\r", b"\n", b"\0"):
+        body = body.replace(char, b" ")
+    return body + newline
+
+
+def _escaped(piece: Piece, fields: Fields) -> Piece:
+    if piece.literal:
+        return piece
+    escape = fields.constants.bind(_escape_value, "escape_value")
+    return Piece(code=f"{escape}({emit_template([piece], fields).code})")
+
+
+def _escape_value(value: bytes) -> bytes:
+    escaped = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    escaped = escaped.replace(b"'", b"\\'")
+    return b"".join(
+        b"\\%03o" % code if code < 32 else bytes((code,)) for code in escaped
+    )
+
+
+def _pieces(rendering: Rendering, fields: Fields, context: MacroContext) -> list[Piece]:
+    template = rendering.template
+    match rendering.form:
+        case "rfc3164":
+            plain = replace(context, format="bsd", frac_digits=0)
+            return [
+                Piece(literal=b"<"),
+                *fields.macro("PRI", context),
+                Piece(literal=b">"),
+                *fields.macro("DATE", plain),
+                *_rest_of_line(fields, context),
+            ]
+        case "file":
+            return [*fields.macro("DATE", context), *_rest_of_line(fields, context)]
+        case "rfc5424":
+            text = template.text if template is not None else "$MSG"
+            message = pieces_of(parse_template(text), fields, context)
+            if isinstance(fields, LineFields) and template is None:
+                return _syslog_of_line(fields, context)
+            return [*_syslog_header(fields, context), *message, Piece(literal=b"\n")]
+        case _:
+            assert template is not None
+            return pieces_of(parse_template(template.text), fields, context)
+
+
+def _rest_of_line(fields: Fields, context: MacroContext) -> list[Piece]:
+    return [
+        Piece(literal=b" "),
+        *_full_host(fields, context),
+        Piece(literal=b" "),
+        *fields.macro("MSGHDR", context),
+        *fields.macro("MSG", context),
+        Piece(literal=b"\n"),
+    ]
+
+
+def _full_host(fields: Fields, context: MacroContext) -> list[Piece]:
+    if isinstance(fields, MessageFields):
+        return [Piece(code="m.host")]
+    return fields.macro("HOST", context)
+
+
+def _syslog_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
+    """Print a canonical line in the syslog protocol; fields that repeat it merge."""
+    head = [
+        Piece(literal=b"<"),
+        *fields.macro("PRI", context),
+        Piece(literal=b">1 "),
+        *fields.macro("ISODATE", context),
+        Piece(literal=b" "),
+        *fields.macro("HOST", context),
+        Piece(literal=b" "),
+    ]
+    layout = fields.layout
+    if layout.has("sdata") and not fields.changed:
+        run = layout.index("program"), layout.index("message") + 1
+        return [*head, Piece(run=run), Piece(literal=b"\n")]
+    word = fields.constants.bind(first_word, "first_word")
+    return [
+        *head,
+        Piece(code=f"{word}({fields.value('PROGRAM')})"),
+        Piece(literal=b" "),
+        Piece(code=f"{word}({fields.value('PID')})"),
+        Piece(literal=b" - - "),
+        Piece(code=fields.value("MSG")),
+        Piece(literal=b"\n"),
+    ]
+
+
+def _syslog_header(fields: Fields, context: MacroContext) -> list[Piece]:
+    word = fields.constants.bind(first_word, "first_word")
+    pieces = [
+        Piece(literal=b"<"),
+        *fields.macro("PRI", context),
+        Piece(literal=b">1 "),
+        *fields.macro("ISODATE", context),
+    ]
+    for name in ("HOST", "PROGRAM", "PID", "MSGID"):
+        pieces += [
+            Piece(literal=b" "),
+            Piece(code=f"{word}({fields.value(name)})"),
+        ]
+    pieces.append(Piece(literal=b" "))
+    if isinstance(fields, MessageFields):
+        sdata = fields.constants.bind(encode_sdata, "encode_sdata")
+        bom = fields.constants.bind(_BOM, "bom")
+        return [
+            *pieces,
+            Piece(code=f'({sdata}(m.values) or b"-")'),
+            Piece(literal=b" "),
+            Piece(code=f'({bom} if m.utf8 else b"")'),
+        ]
+    return [*pieces, Piece(literal=b"- ")]

@@ -1,0 +1,63 @@
+"""Diagnostics for people: the place, the line, a caret, the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logferry.config.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from logferry.config.nodes import Span
+
+__all__ = ["render_diagnostics"]
+
+
+def render_diagnostics(
+    diagnostics: Sequence[object], texts: dict[str, str] | None = None
+) -> str:
+    """
+    Return the text that shows all ``diagnostics``.
+
+    ``texts`` holds the content of files by name; others are read from disk.
+    """
+    texts = dict(texts or {})
+    blocks = [
+        _render(item, texts) if isinstance(item, Diagnostic) else f"{item}\n"
+        for item in diagnostics
+    ]
+    return "\n".join(blocks)
+
+
+def _render(item: Diagnostic, texts: dict[str, str]) -> str:
+    rule = f" [{item.rule}]" if item.rule else ""
+    lines = [f"{item.span}: {item.severity}: {item.message}{rule}"]
+    lines += _excerpt(item.span, texts)
+    if item.hint:
+        lines.append(f"  hint: {item.hint}")
+    origin = item.span.origin
+    while origin is not None:
+        lines.append(f"  from {origin}")
+        origin = origin.origin
+    return "\n".join(lines) + "\n"
+
+
+def _excerpt(span: Span, texts: dict[str, str]) -> list[str]:
+    """Return the source line and a caret under the place."""
+    if span.file not in texts:
+        try:
+            text = Path(span.file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        texts[span.file] = text
+    source = texts[span.file].splitlines()
+    if not 1 <= span.line <= len(source):
+        return []
+    line = source[span.line - 1]
+    last = span.end_column if span.end_line == span.line else len(line) + 1
+    width = max(1, min(last, len(line) + 1) - span.column)
+    pad = "".join("\t" if char == "\t" else " " for char in line[: span.column - 1])
+    number = f"{span.line:5} | "
+    return [f"{number}{line}", f"{' ' * len(number)}{pad}{'^' * width}"]

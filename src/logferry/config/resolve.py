@@ -1,0 +1,332 @@
+"""
+From syntax to a configuration: names followed, options read, log paths as trees.
+
+Statements may come in any order: global options are read first, then templates, then
+everything else on demand, so that a filter may use a filter defined below it. Unknown
+names and cycles are reported where they are used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry.config.diagnostics import Diagnostics, did_you_mean
+from logferry.config.filters import parse_filter
+from logferry.config.kinds import text_of
+from logferry.config.nodes import (
+    Argument,
+    Block,
+    Call,
+    Configuration,
+    DestinationGroup,
+    FilterExpression,
+    FilterStep,
+    LogPath,
+    Operator,
+    ProcessStep,
+    SourceGroup,
+    Span,
+    Spec,
+    Statement,
+    TemplateText,
+    Text,
+    Word,
+)
+from logferry.config.paths import PathReader
+from logferry.config.schema import Scope
+
+if TYPE_CHECKING:
+    from logferry.config.schema import Options, Registry
+
+__all__ = ["Resolver"]
+
+_KEYWORDS = (
+    "options",
+    "source",
+    "destination",
+    "filter",
+    "parser",
+    "rewrite",
+    "template",
+    "template-function",
+    "log",
+)
+
+
+class Resolver:
+    """Resolves the statements of one configuration."""
+
+    def __init__(
+        self, registry: Registry, diagnostics: Diagnostics, version: tuple[int, int]
+    ) -> None:
+        self.diagnostics = diagnostics
+        self.registry = registry
+        self._version = version
+        self.templates: dict[str, TemplateText] = {}
+        self.scope = Scope(
+            diagnostics,
+            version=version,
+            templates=self.templates,
+            registry=registry,
+            find_filter=self._filter_expression,
+        )
+        self._objects: dict[tuple[str, str], tuple[Block, Span]] = {}
+        self._logs: list[Statement] = []
+        self._option_calls: list[Argument] = []
+        self.sources: dict[str, SourceGroup] = {}
+        self.destinations: dict[str, DestinationGroup] = {}
+        self.filters: dict[str, FilterStep] = {}
+        self.processors: dict[tuple[str, str], ProcessStep] = {}
+        self._in_progress: list[tuple[str, str]] = []
+        self._anonymous_count: dict[str, int] = {}
+
+    def resolve(self, statements: list[Statement]) -> Configuration:
+        """Return the configuration; problems go to the diagnostics."""
+        for statement in statements:
+            self._collect(statement)
+        options = self.registry.globals.read(self._option_calls, self.scope)
+        self.scope.globals = options
+        for kind, name in self._objects:
+            self.find(kind, name)
+        paths = PathReader(self)
+        log_paths = tuple(
+            path
+            for statement in self._logs
+            if (path := paths.log_path(statement)) is not None
+        )
+        return Configuration(
+            self._version,
+            options,
+            self.sources,
+            self.destinations,
+            self.filters,
+            self.processors,
+            self.templates,
+            log_paths,
+        )
+
+    # -- collecting -----------------------------------------------------------
+
+    def _collect(self, statement: Statement) -> None:
+        first, *rest = statement.elements
+        keyword = (
+            first.text.lower().replace("_", "-") if isinstance(first, Word) else ""
+        )
+        if keyword not in _KEYWORDS:
+            word = text_of(first) or (first.name if isinstance(first, Call) else "")
+            self.diagnostics.error(
+                f"unknown statement '{word}'" if word else "a statement was expected",
+                first.span,
+                did_you_mean(word, _KEYWORDS) or "expected " + ", ".join(_KEYWORDS),
+            )
+        elif keyword == "log":
+            self._logs.append(statement)
+        elif keyword == "options":
+            self._collect_options(statement, rest)
+        elif keyword.startswith("template"):
+            self._collect_template(statement, rest)
+        else:
+            self._collect_object(keyword, statement, rest)
+
+    def _collect_options(self, statement: Statement, rest: list[Argument]) -> None:
+        if len(rest) != 1 or not isinstance(rest[0], Block):
+            self._expected_semicolon("options { … }", statement)
+            return
+        for inner in rest[0].statements:
+            self._option_calls.extend(inner.elements)
+
+    def _collect_template(self, statement: Statement, rest: list[Argument]) -> None:
+        name = text_of(rest[0]) if rest else None
+        if name is None or len(rest) != 2:
+            self._expected_semicolon('template name "text"', statement)
+            return
+        if name in self.templates:
+            self._duplicate("template", name, rest[0].span)
+            return
+        body = rest[1]
+        if isinstance(body, Block):
+            template = self._template_of(body)
+        else:
+            text = text_of(body)
+            template = None if text is None else TemplateText(text, body.span)
+        if template is None:
+            self.diagnostics.error("expected the text of the template", body.span)
+        else:
+            self.templates[name] = template
+
+    def _template_of(self, block: Block) -> TemplateText | None:
+        """Read ``{ template("…"); template-escape(no); }``."""
+        for statement in block.statements:
+            for element in statement.elements:
+                if isinstance(element, Text):
+                    return TemplateText(element.value, element.span)
+                if isinstance(element, Call) and element.name == "template":
+                    text = text_of(element.arguments[0]) if element.arguments else None
+                    if text is not None:
+                        return TemplateText(text, element.span)
+        return None
+
+    def _collect_object(
+        self, kind: str, statement: Statement, rest: list[Argument]
+    ) -> None:
+        name = text_of(rest[0]) if rest else None
+        if name is None or len(rest) < 2 or not isinstance(rest[1], Block):
+            self.diagnostics.error(
+                f"expected a name and a block after {kind}",
+                statement.span,
+                f"write {kind} name {{ … }};",
+            )
+            return
+        if len(rest) > 2:
+            self._expected_semicolon(f"{kind} {name} {{ … }}", statement, rest[2].span)
+        if (kind, name) in self._objects:
+            self._duplicate(kind, name, rest[0].span)
+            return
+        self._objects[kind, name] = rest[1], rest[0].span
+
+    def _duplicate(self, kind: str, name: str, span: Span) -> None:
+        self.diagnostics.error(
+            f"duplicate {kind} definition '{name}'", span, "rename one of them"
+        )
+
+    def _expected_semicolon(
+        self, after: str, statement: Statement, span: Span | None = None
+    ) -> None:
+        self.diagnostics.error(f"expected ';' after {after}", span or statement.span)
+
+    # -- objects, on demand ---------------------------------------------------
+
+    def find(self, kind: str, name: str, span: Span | None = None) -> object | None:
+        """Return the object of ``kind`` called ``name``, resolving it if need be."""
+        known = self._known(kind)
+        if name in known:
+            return known[name]
+        if (kind, name) not in self._objects:
+            if span is not None:
+                names = [item for group, item in self._objects if group == kind]
+                self.diagnostics.error(
+                    f"unknown {kind} '{name}'",
+                    span,
+                    did_you_mean(name, names)
+                    or f"define it with {kind} {name} {{ … }};",
+                )
+            return None
+        if (kind, name) in self._in_progress:
+            chain = " -> ".join(item for _, item in self._in_progress)
+            self.diagnostics.error(
+                f"{kind} '{name}' refers to itself: {chain} -> {name}",
+                span or self._objects[kind, name][1],
+            )
+            return None
+        block, place = self._objects[kind, name]
+        self._in_progress.append((kind, name))
+        try:
+            return self.define(kind, name, block, place)
+        finally:
+            self._in_progress.pop()
+
+    def _known(self, kind: str) -> dict[str, object]:
+        known: dict[str, dict[str, object]] = {
+            "source": dict(self.sources),
+            "destination": dict(self.destinations),
+            "filter": dict(self.filters),
+        }
+        if kind in known:
+            return known[kind]
+        return {
+            name: step
+            for (group, name), step in self.processors.items()
+            if group == kind
+        }
+
+    def define(self, kind: str, name: str, block: Block, span: Span) -> object | None:
+        """Make the object that ``block`` describes."""
+        match kind:
+            case "source":
+                drivers = self._drivers(kind, name, block, self.registry.sources)
+                source = self.sources[name] = SourceGroup(name, drivers, span)
+                return source
+            case "destination":
+                return self._define_destination(name, block, span)
+            case "filter":
+                return self._define_filter(name, block, span)
+            case _:
+                steps = PathReader(self).steps(kind, name, block)
+                step = self.processors[kind, name] = ProcessStep(
+                    name, kind, steps, span
+                )
+                return step
+
+    def anonymous(self, kind: str, block: Block, span: Span) -> object | None:
+        """Make the object of an inline ``kind { … }``."""
+        number = self._anonymous_count.get(kind, 0)
+        self._anonymous_count[kind] = number + 1
+        return self.define(kind, f"#anon-{kind}{number}", block, span)
+
+    def _define_destination(
+        self, name: str, block: Block, span: Span
+    ) -> DestinationGroup:
+        first = block.statements[0].elements[0] if block.statements else None
+        channel: LogPath | None = None
+        drivers: tuple[Spec, ...] = ()
+        if isinstance(first, Word) and first.text in {"channel", "junction", "log"}:
+            elements = PathReader(self).elements(block)
+            channel = LogPath(elements, frozenset(), span)
+        else:
+            drivers = self._drivers(
+                "destination", name, block, self.registry.destinations
+            )
+        group = DestinationGroup(name, drivers, span, channel)
+        self.destinations[name] = group
+        return group
+
+    def _define_filter(self, name: str, block: Block, span: Span) -> FilterStep | None:
+        arguments: list[Argument] = []
+        for statement in block.statements:
+            arguments.extend(statement.elements)
+            arguments.append(Operator(";", statement.span))
+        expression = parse_filter(arguments, span, self.scope)
+        if expression is None:
+            return None
+        step = self.filters[name] = FilterStep(name, expression, span)
+        return step
+
+    def _filter_expression(self, name: str, span: Span) -> FilterExpression | None:
+        step = self.find("filter", name, span)
+        return step.expression if isinstance(step, FilterStep) else None
+
+    def _drivers(
+        self, kind: str, name: str, block: Block, known: dict[str, type[Options]]
+    ) -> tuple[Spec, ...]:
+        specs: list[Spec] = []
+        for statement in block.statements:
+            call = statement.elements[0]
+            if not isinstance(call, Call):
+                self.diagnostics.error(
+                    f"expected a {kind} driver", call.span, "such as network( … );"
+                )
+                continue
+            if len(statement.elements) > 1:
+                self._expected_semicolon(
+                    f"{call.name}( … )", statement, statement.elements[1].span
+                )
+            spec = self.spec(kind, call, known, f"{name}#{len(specs)}")
+            if spec is not None:
+                specs.append(spec)
+        return tuple(specs)
+
+    def spec(
+        self, kind: str, call: Call, known: dict[str, type[Options]], id_: str
+    ) -> Spec | None:
+        """Read one driver, parser or rewrite."""
+        options = known.get(call.name)
+        if options is None:
+            self.diagnostics.error(
+                f"unknown {kind} {call.name}()",
+                call.name_span,
+                did_you_mean(call.name, known) or "known are " + ", ".join(known),
+            )
+            return None
+        self.scope.path = f"{kind} {call.name}"
+        values = options.read(call.arguments, self.scope, call.span)
+        return Spec(call.name, values, id_, call.span)

@@ -1,0 +1,81 @@
+"""What the daemon has to say of itself; texts are the reference's where it has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level
+
+__all__ = [
+    "ConfigurationInitialized",
+    "ReloadFailed",
+    "ReloadFinished",
+    "ReloadRequested",
+    "ShuttingDown",
+    "StartFailed",
+    "StartingUp",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StartingUp(Event):
+    """The daemon runs."""
+
+    text: ClassVar[str] = "syslog-ng starting up"
+
+    version: str
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShuttingDown(Event):
+    """The daemon ends."""
+
+    text: ClassVar[str] = "syslog-ng shutting down"
+
+    version: str
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed(Event):
+    """A driver cannot start."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error initializing message pipeline"
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRequested(Event):
+    """HUP or ``reload``."""
+
+    text: ClassVar[str] = (
+        "Configuration reload request received, reloading configuration"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationInitialized(Event):
+    """The new configuration runs."""
+
+    text: ClassVar[str] = "New configuration initialized"
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFinished(Event):
+    """The reload is over."""
+
+    text: ClassVar[str] = "Configuration reload finished"
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFailed(Event):
+    """The new configuration cannot be used; the old one goes on."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error parsing configuration, falling back to the old one"
+
+    error: str

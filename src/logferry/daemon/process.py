@@ -1,0 +1,182 @@
+"""
+The daemon: one configuration running, signals, reload, stop.
+
+``Daemon.run`` is the life of the process: start, wait, stop. Whatever asks for
+something (a signal, the control socket) calls ``request_stop``, ``reload`` or
+``reopen``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logferry import __version__
+from logferry.config.load import load_configuration
+from logferry.daemon import events
+from logferry.daemon.queue_store import QueueStore
+from logferry.daemon.registry import default_registry
+from logferry.daemon.topology import Topology, build_topology
+from logferry.errors import ConfigError, LogferryError
+from logferry.runtime.environment import Environment
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Configuration
+    from logferry.daemon.selflog import SelfLog
+
+__all__ = ["Daemon", "DaemonOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """
+    How the daemon is run.
+
+    Attributes:
+        config_file: the main configuration file.
+        state_dir: where queues and positions are kept.
+        pid_file: written at start, removed at stop; empty for none.
+        shutdown_grace_s: how long a stop may deliver what is queued.
+
+    """
+
+    config_file: Path
+    state_dir: Path
+    pid_file: str = ""
+    shutdown_grace_s: float = 5.0
+
+
+class Daemon:
+    """The running program."""
+
+    def __init__(self, options: DaemonOptions, log: SelfLog) -> None:
+        self._options = options
+        self._log = log
+        self.environment = Environment(
+            log=log,
+            state_dir=options.state_dir,
+            host_name=socket.gethostname().partition(".")[0],
+            time_zone=local_time_zone(),
+            stop=self.request_stop,
+        )
+        self._queues = QueueStore()
+        self.topology: Topology | None = None
+        self._stop_requested = asyncio.Event()
+        self._is_reloading = False
+
+    async def run(self, configuration: Configuration) -> None:
+        """
+        Run until a stop is requested.
+
+        Raises ``ConfigError`` or ``TransportError`` when it cannot start.
+        """
+        topology = build_topology(configuration, self.environment, self._queues)
+        try:
+            await topology.start()
+        except LogferryError as error:
+            self._log.emit(events.StartFailed(str(error)))
+            raise
+        self.topology = topology
+        self._write_pid_file()
+        self._watch_signals()
+        # What lives from here on is the configuration: it need not be looked at by
+        # the garbage collector again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self._log.emit(events.StartingUp(__version__, "logferry"))
+        await self._stop_requested.wait()
+        self._log.emit(events.ShuttingDown(__version__, "logferry"))
+        await self.topology.stop(self._options.shutdown_grace_s)
+        self._remove_pid_file()
+
+    def request_stop(self) -> None:
+        """End the run."""
+        self._stop_requested.set()
+
+    def reopen(self) -> None:
+        """Reopen destination files."""
+        if self.topology is not None:
+            self.topology.reopen()
+
+    async def reload(self) -> str:
+        """
+        Read the configuration again and switch to it.
+
+        Returns an empty string, or why the old configuration goes on.
+        """
+        if self._is_reloading or self.topology is None:
+            return "a reload is under way already"
+        self._is_reloading = True
+        self._log.emit(events.ReloadRequested())
+        try:
+            configuration, _ = load_configuration(
+                self._options.config_file, default_registry(), os.environ
+            )
+            topology = build_topology(configuration, self.environment, self._queues)
+            await topology.start(self.topology)
+            self.topology = topology
+        except ConfigError as error:
+            self._log.emit(events.ReloadFailed(str(error)))
+            return str(error)
+        except LogferryError as error:
+            self._log.emit(events.ReloadFailed(str(error)))
+            await self._go_back()
+            return str(error)
+        finally:
+            self._is_reloading = False
+        self._log.emit(events.ConfigurationInitialized())
+        self._log.emit(events.ReloadFinished())
+        return ""
+
+    async def _go_back(self) -> None:
+        """Start the old configuration again after the new one could not start."""
+        assert self.topology is not None
+        old = build_topology(
+            self.topology.configuration, self.environment, self._queues
+        )
+        await old.start()
+        self.topology = old
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.request_stop)
+        loop.add_signal_handler(signal.SIGINT, self.request_stop)
+        loop.add_signal_handler(signal.SIGUSR1, self.reopen)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+
+    def _on_hangup(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._reload_task = task  # asyncio itself keeps only a weak reference
+
+    def _write_pid_file(self) -> None:
+        if self._options.pid_file:
+            Path(self._options.pid_file).write_text(f"{os.getpid()}\n")
+
+    def _remove_pid_file(self) -> None:
+        if self._options.pid_file:
+            Path(self._options.pid_file).unlink(missing_ok=True)
+
+
+def local_time_zone() -> str:
+    """Return the name of the system's zone, or its present offset."""
+    name = os.environ.get("TZ", "").lstrip(":")
+    if name:
+        return name
+    try:
+        target = str(Path("/etc/localtime").resolve())
+    except OSError:
+        target = ""
+    _, marker, zone = target.partition("/zoneinfo/")
+    if marker:
+        return zone
+    offset_s = time.localtime().tm_gmtoff
+    sign = "-" if offset_s < 0 else "+"
+    return f"{sign}{abs(offset_s) // 3600:02}:{abs(offset_s) % 3600 // 60:02}"

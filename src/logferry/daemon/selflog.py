@@ -1,0 +1,102 @@
+"""
+The program's own log: lines on stderr, and listeners.
+
+A line is ``[2026-11-21T01:34:40.695452] message; key='value', key2='value2'``, the
+reference's form. What happened before the ``internal()`` source existed is remembered,
+up to a bound. A stderr that is full or closed never blocks or ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from logferry.telemetry.events import Event, Level, render
+
+if TYPE_CHECKING:
+    from logferry.message.model import UnixNanos
+
+__all__ = ["SelfLog"]
+
+_REMEMBERED_MAX = 1000
+_REPEATS_PER_WINDOW = 20
+_WINDOW_NS = 10 * 1_000_000_000
+
+
+class SelfLog:
+    """
+    Takes events (``telemetry.events.EventLog``).
+
+    Args:
+        now: the wall clock.
+        descriptor: where lines are written, or ``None``.
+        level: the least important level that is written.
+
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], UnixNanos],
+        descriptor: int | None = 2,
+        level: Level = Level.NOTICE,
+    ) -> None:
+        self.level = level
+        self.recent: deque[tuple[UnixNanos, Event]] = deque(maxlen=_REMEMBERED_MAX)
+        self._now = now
+        self._descriptor = descriptor
+        self._listeners: list[Callable[[Event], None]] = []
+        self._unheard: deque[Event] | None = deque(maxlen=_REMEMBERED_MAX)
+        self._window_end_ns = 0
+        self._counts: dict[type[Event], int] = {}
+
+    def emit(self, event: Event) -> None:
+        """Write ``event`` and tell the listeners."""
+        if event.level > self.level:
+            return
+        now = self._now()
+        self.recent.append((now, event))
+        if self._is_allowed(event, now):
+            self._write(now, render(event))
+        if self._unheard is not None:
+            self._unheard.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def _is_allowed(self, event: Event, now: UnixNanos) -> bool:
+        """Let a bounded number of events of one kind through in each window."""
+        if now >= self._window_end_ns:
+            self._window_end_ns = now + _WINDOW_NS
+            for kind, count in self._counts.items():
+                if count > _REPEATS_PER_WINDOW:
+                    left_out = count - _REPEATS_PER_WINDOW
+                    self._write(now, f"{kind.text}; left_out='{left_out}'")
+            self._counts.clear()
+        count = self._counts[type(event)] = self._counts.get(type(event), 0) + 1
+        return count <= _REPEATS_PER_WINDOW or event.level <= Level.CRITICAL
+
+    def _write(self, now: UnixNanos, text: str) -> None:
+        if self._descriptor is None:
+            return
+        stamp = datetime.fromtimestamp(now / 1e9).isoformat(timespec="microseconds")  # noqa: DTZ006 - local time is what an operator reads
+        line = f"[{stamp}] {text}\n".encode("utf-8", "backslashreplace")
+        try:
+            os.write(self._descriptor, line)
+        except OSError:
+            return  # nobody reads: the event is in `recent` all the same
+
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """Also tell ``listener``, beginning with what nobody has heard yet."""
+        unheard, self._unheard = self._unheard, None
+        self._listeners.append(listener)
+        for event in unheard or ():
+            listener(event)
+
+    def unsubscribe(self, listener: Callable[[Event], None]) -> None:
+        """Stop telling ``listener``."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        if not self._listeners:
+            self._unheard = deque(maxlen=_REMEMBERED_MAX)
