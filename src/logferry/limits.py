@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-READ_SIZE_BYTES: Final = 256 * 1024
+READ_SIZE_BYTES: Final = 128 * 1024
 """
 What one read asks for.
 
-Large enough that the cost of a wake-up is spread over about a thousand messages
-(design, section 5), small enough to stay in a core's L2 cache while it is parsed.
+Large enough that the cost of a wake-up is spread over hundreds of messages, small
+enough that a chunk, its rows and its records stay in a core's L2 cache together.
 """
 
 BATCH_SIZE_BYTES_MAX: Final = 256 * 1024
@@ -34,6 +34,14 @@ CONFIG_EXPANSION_BYTES_MAX: Final = 64 * 1024 * 1024
 
 CONFIG_EXPANSION_DEPTH_MAX: Final = 64
 """Blocks that use blocks: deeper is a cycle in practice."""
+
+LEASE_BYTES_MAX: Final = 1024 * 1024
+"""
+The most that one delivery takes from a queue.
+
+Larger than what one read can grow to when it is rendered, so that a batch is normally
+handed on whole.
+"""
 
 SEND_WINDOW_BYTES: Final = 4 * 1024 * 1024
 """

@@ -152,5 +152,5 @@ def row_pattern(layout: Layout, slots: list[Slot], *, odd: bool) -> bytes:
         pattern.append(b")" * closed)
     line = b"".join(pattern)
     if odd:
-        return rb"(?m:^)(?>" + line + rb"|([^\n]*+\n))"
+        return rb"(?m:^)(?>" + line + rb"|([^\n]++\n))"
     return rb"(?m:^)" + line

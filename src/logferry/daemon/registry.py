@@ -42,13 +42,13 @@ def destination_kinds() -> dict[str, DestinationKind]:
 @cache
 def default_registry() -> Registry:
     """Return the options classes of everything a configuration may name."""
-    from logferry.codegen import registry as processing
+    from logferry.codegen.registry import filters, parsers, rewrites
 
     return Registry(
         globals=GlobalOptions,
         sources={name: kind.options for name, kind in source_kinds().items()},
         destinations={name: kind.options for name, kind in destination_kinds().items()},
-        parsers=processing.parsers(),
-        rewrites=processing.rewrites(),
-        filters=processing.filters(),
+        parsers=parsers(),
+        rewrites=rewrites(),
+        filters=filters(),
     )

@@ -125,9 +125,11 @@ class RecordBatch:
         assert 0 <= start < stop <= self.count
         ends = self.offsets()
         base = ends[start - 1] if start else 0
-        return RecordBatch(
+        part = RecordBatch(
             self.data[base : ends[stop - 1]],
             stop - start,
             tuple(end - base for end in ends[start:stop]),
             self.key,
         )
+        part.is_patient = self.is_patient
+        return part

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledProgram", "ProgramCompiler"]
 
+_three_parts = re.compile(r'b"%b%b%b" % \((\w+), (\w+), (\w+)\)')
+
 # Source flags under which a canonical line is read in the canonical way.
 _PLAIN_FLAGS = frozenset(
     {
@@ -59,7 +61,7 @@ class CompiledProgram:
     form: str
     reason: str
     source: str
-    lines: Callable[[bytes, Origin, UnixNanos], Outputs]
+    lines: Callable[[bytes, int, Origin, UnixNanos], Outputs]
     frames: Callable[[list[bytes], Origin, UnixNanos], Outputs]
     messages: Callable[[list[Message], UnixNanos], Outputs]
 
@@ -178,14 +180,14 @@ class ProgramCompiler:
         names = [fields.slots[slot] for slot in slots]
         self._bind_row_patterns(fields.layout, slots)
         comprehension = self._comprehension(body, names)
-        with out.block("def lines(chunk, origin, now):"):
+        with out.block("def lines(chunk, count, origin, now):"):
             if comprehension == "chunk":
                 out.line("if is_canonical(chunk):")
-                out.line('    return ((RecordBatch(chunk, chunk.count(b"\\n")),),)')
+                out.line("    return ((RecordBatch(chunk, count),),)")
                 out.line("return lines_with_odd_ones(chunk, origin, now)")
             else:
                 out.line("rows = find_rows(chunk)")
-                out.line('if len(rows) != chunk.count(b"\\n"):')
+                out.line("if len(rows) != count:")
                 out.line("    return lines_with_odd_ones(chunk, origin, now)")
                 self._write_setup(out, fields)
                 if comprehension:
@@ -223,6 +225,9 @@ class ProgramCompiler:
             return ""
         code = lines[-1][len(prefix) : -1]
         target = _target(names)
+        joined = _joined_code(code, names)
+        if joined:
+            code, target = joined, "row"
         if len(lines) == 2:
             if not lines[0].startswith("if "):
                 return ""
@@ -268,9 +273,8 @@ class ProgramCompiler:
             output.ends_with_newline = kept[key]
 
     def _write_plain_lines(self, out: SourceWriter) -> None:
-        with out.block("def lines(chunk, origin, now):"):
-            out.line('rows = chunk.split(b"\\n")')
-            out.line("rows.pop()")
+        with out.block("def lines(chunk, count, origin, now):"):
+            out.line('rows = [row for row in chunk.split(b"\\n") if row]')
             out.line("return frames(rows, origin, now)")
         out.line()
 
@@ -280,7 +284,7 @@ class ProgramCompiler:
                 # Frames without newlines are lines.
                 out.line('chunk = b"\\n".join(frames) + b"\\n"')
                 out.line('if chunk.count(b"\\n") == len(frames):')
-                out.line("    return lines(chunk, origin, now)")
+                out.line("    return lines(chunk, len(frames), origin, now)")
             self._write_collectors(out)
             out.line("clock[0] = now")
             with out.block("for frame in frames:"):
@@ -325,6 +329,14 @@ def _target(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     return ", ".join(names) if names else "_"
+
+
+def _joined_code(code: str, names: list[str]) -> str:
+    """Return a cheaper form of ``head + constant + tail`` for rows of two captures."""
+    match = _three_parts.fullmatch(code)
+    if match is None or [match[1], match[3]] != names or match[2] in names:
+        return ""
+    return f"{match[2]}.join(row)"
 
 
 def join_lines(records: list[bytes]) -> RecordBatch:

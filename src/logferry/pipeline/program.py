@@ -30,13 +30,16 @@ class Program(Protocol):
         """Return the form that was chosen, and why."""
         ...
 
-    def lines(self, chunk: bytes, origin: Origin, now: UnixNanos) -> Outputs:
+    def lines(
+        self, chunk: bytes, count: int, origin: Origin, now: UnixNanos
+    ) -> Outputs:
         """
         Run complete lines.
 
         ``chunk`` is what ``syslog.framing`` guarantees: every frame ends with
         ``\\n``, holds no other ``\\n``, no NUL, no ``\\r`` at its end, and is not
-        empty nor longer than ``log-msg-size()``.
+        longer than ``log-msg-size()``; ``count`` is the number of its newlines. Empty
+        lines are skipped.
         """
         ...
 

@@ -266,11 +266,13 @@ def _join(entries: list[_Entry], count: int) -> RecordBatch:
         return first
     batches = [entry.batch for entry in entries]
     data = b"".join([batch.data for batch in batches])
-    if all(batch.ends is None for batch in batches):
-        return RecordBatch(data, count, None, first.key)
-    ends: list[int] = []
-    base = 0
-    for batch in batches:
-        ends.extend(base + end for end in batch.offsets())
-        base += len(batch.data)
-    return RecordBatch(data, count, tuple(ends), first.key)
+    ends: list[int] | None = None
+    if any(batch.ends is not None for batch in batches):
+        ends = []
+        base = 0
+        for batch in batches:
+            ends.extend(base + end for end in batch.offsets())
+            base += len(batch.data)
+    joined = RecordBatch(data, count, ends, first.key)
+    joined.is_patient = any(batch.is_patient for batch in batches)
+    return joined

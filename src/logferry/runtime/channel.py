@@ -94,8 +94,9 @@ class Channel:
         on_settled: Callable[[Receipt], None] = _forget,
     ) -> Receipt:
         """Take complete lines; see :class:`logferry.pipeline.program.Program`."""
-        receipt = Receipt(chunk.count(b"\n"), on_settled)
-        return self._hand_out(self._program.lines(chunk, origin, self._now()), receipt)
+        count = chunk.count(b"\n")
+        outputs = self._program.lines(chunk, count, origin, self._now())
+        return self._hand_out(outputs, Receipt(count, on_settled))
 
     def frames(
         self,

@@ -16,6 +16,7 @@ the socket open until ``close`` so that the last acknowledgements can be read.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
@@ -253,6 +254,7 @@ def describe_address(sock: socket.socket, address: object) -> str:
 
 def describe_os_error(error: OSError) -> str:
     """Return ``Connection refused (111)``, the reference's form."""
-    if error.errno is None:
-        return str(error)
-    return f"{error.strerror} ({error.errno})"
+    if error.errno is None or error.errno < 0:  # resolver errors have their own text
+        return error.strerror or str(error)
+    # Event loops put their own words into strerror.
+    return f"{os.strerror(error.errno)} ({error.errno})"

@@ -3,9 +3,10 @@ Cutting a stream of bytes into frames; incremental, bounded, no I/O.
 
 A framer is fed with whatever the socket brought and returns the frames that are
 complete. Text framers return one *chunk*: ``bytes`` in which every frame ends with
-its only ``\\n``, holds no NUL, no ``\\r`` at its end, and is neither empty nor longer
-than the limit, so that a program can run regular expressions over the whole chunk.
-The others return a list of frames, which may hold anything.
+its only ``\\n``, holds no NUL, no ``\\r`` at its end, and is not longer than the
+limit, so that a program can run regular expressions over the whole chunk. Empty lines
+may be in it; programs skip them, which costs nothing where there are none. The others
+return a list of frames, which may hold anything.
 
 Cost: on clean text a feed is a handful of searches over the chunk, nothing per line.
 
@@ -37,7 +38,6 @@ Frames: TypeAlias = bytes | list[bytes]
 
 _HEADER_SHOWN_BYTES = 10
 _carriage_returns = re.compile(rb"\r+\n")
-_empty_lines = re.compile(rb"\n{2,}")
 
 
 class Framer(Protocol):
@@ -71,7 +71,7 @@ class LineFramer:
     """
 
     def __init__(self, size_max: int) -> None:
-        self._size_max = size_max
+        self.size_max = size_max
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -86,13 +86,34 @@ class LineFramer:
             return self._clean(data)
         self._rest = data[end:]
         chunk = self._clean(data[:end])
-        if len(self._rest) >= self._size_max:
+        if len(self._rest) >= self.size_max:
             chunk += self._cut_rest()
         return chunk
 
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a line whose end has not come yet."""
+        return self._rest
+
+    def feed_buffer(self, buffer: bytearray, size: int) -> bytes:
+        """
+        Return the lines in ``buffer[:size]``, which begins with ``rest``.
+
+        The same as ``feed`` without copying twice: whoever reads from a socket puts
+        ``rest`` into the buffer first and reads behind it.
+        """
+        end = buffer.rfind(b"\n", 0, size) + 1
+        with memoryview(buffer) as view:
+            chunk, rest = bytes(view[:end]), bytes(view[end:size])
+        if not end or len(rest) >= self.size_max or b"\0" in chunk or b"\0" in rest:
+            self._rest = b""
+            return self.feed(chunk + rest)
+        self._rest = rest
+        return self._clean(chunk)
+
     def _cut_rest(self) -> bytes:
         """Return pieces of a line whose end is not in sight."""
-        size = self._size_max
+        size = self.size_max
         whole = len(self._rest) - len(self._rest) % size
         pieces = _pieces(self._rest[:whole], size)
         self._rest = self._rest[whole:]
@@ -101,17 +122,15 @@ class LineFramer:
     def _clean(self, chunk: bytes) -> bytes:
         if b"\r" in chunk:
             chunk = _carriage_returns.sub(b"\n", chunk)
-        if chunk.startswith(b"\n") or b"\n\n" in chunk:
-            chunk = _empty_lines.sub(b"\n", chunk).lstrip(b"\n")
-        if len(chunk) > self._size_max and self._has_long_line(chunk):
+        if len(chunk) > self.size_max and self._has_long_line(chunk):
             chunk = self._cut(chunk)
         return chunk
 
     def _has_long_line(self, chunk: bytes) -> bool:
         """Hop from line end to line end, each the last one within the limit."""
         start, last = 0, len(chunk)
-        while last - start > self._size_max:
-            end = chunk.rfind(b"\n", start, start + self._size_max + 1)
+        while last - start > self.size_max:
+            end = chunk.rfind(b"\n", start, start + self.size_max + 1)
             if end < 0:
                 return True
             start = end + 1
@@ -120,10 +139,10 @@ class LineFramer:
     def _cut(self, chunk: bytes) -> bytes:
         lines: list[bytes] = []
         for line in chunk.split(b"\n"):
-            if len(line) <= self._size_max:
+            if len(line) <= self.size_max:
                 lines.append(line)
             else:
-                lines.extend(_pieces(line, self._size_max))
+                lines.extend(_pieces(line, self.size_max))
         return b"\n".join(lines)
 
     def take(self) -> bytes:

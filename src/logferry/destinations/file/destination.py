@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from logferry.destinations.file.events import FileFailed, FileWorksAgain, SpuriousPath
 from logferry.destinations.file.writer import FileWriter
 from logferry.errors import StorageFailed
-from logferry.limits import BATCH_SIZE_BYTES_MAX
+from logferry.limits import LEASE_BYTES_MAX
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class FileDestination:
         self._schedule()
 
     def _write_next(self) -> bool:
-        lease = self._queue.peek(1 << 20, BATCH_SIZE_BYTES_MAX)
+        lease = self._queue.peek(1 << 20, LEASE_BYTES_MAX)
         if lease is None:
             return False
         target = self._target(lease.batch.key)

@@ -7,7 +7,7 @@ them (``handoff``). When the connection dies it reads the last acknowledgement, 
 exactly the records that it covers and puts the rest back, in order.
 
 Records under way are bounded by ``SEND_WINDOW_BYTES``, which bounds what may be sent
-twice. The kernel is asked once per window or every ``POLL_INTERVAL_S``, never per
+twice. The kernel is asked once per window and by a timer, never per small
 write: reading ``TCP_INFO`` costs about a microsecond.
 """
 
@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from logferry.errors import ConnectionLost, TimedOut, TransportError
-from logferry.limits import BATCH_SIZE_BYTES_MAX, SEND_WINDOW_BYTES
+from logferry.limits import LEASE_BYTES_MAX, SEND_WINDOW_BYTES
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "SessionOwner"]
 
-POLL_INTERVAL_S = 0.005
+POLL_INTERVAL_MIN_S = 0.001
+POLL_INTERVAL_MAX_S = 0.02
 """
-How often the kernel is asked while records are under way.
+How often the kernel is asked while records are under way: soon after a write, so that
+a source with a small window is not held back, then less and less often.
+"""
 
-Short enough that a source with a small window is not held back, long enough that the
-question costs less than 0.1 % of a core.
-"""
+_EARLY_POLL_BYTES = 64 * 1024
+"""With so much under way the kernel is asked in the same turn as it was written."""
 
 _COUNT_MAX = 1 << 20
 
@@ -100,6 +102,7 @@ class Session:
         self._settled_bytes = 0
         self._progress_at: float = clock()
         self._timer: asyncio.TimerHandle | None = None
+        self._poll_delay_s = POLL_INTERVAL_MIN_S
         self._is_draining = False
         self._is_over = False
 
@@ -131,21 +134,31 @@ class Session:
             end = stream.plain_bytes + len(lease.batch.data)
             self._under_way.append((end, lease))
             stream.write(lease.batch.data)
-        if self._under_way and self._timer is None and not self._is_over:
+        if self._under_way and not self._is_over:
+            self._poll_early()
+
+    def _poll_early(self) -> None:
+        """Ask the kernel at once when a source waits or much is under way."""
+        batch = self._under_way[-1][1].batch
+        unsettled_bytes = self.stream.plain_bytes - self._settled_bytes
+        if batch.is_patient or unsettled_bytes >= _EARLY_POLL_BYTES:
+            self._settle()
+        if self._under_way and self._timer is None:
+            self._poll_delay_s = POLL_INTERVAL_MIN_S
             self._arm()
 
     def _lease(self) -> Lease | None:
         """Take the next records, as many as the throttle allows."""
         throttle = self._throttle
         if throttle is None:
-            return self._queue.peek(_COUNT_MAX, BATCH_SIZE_BYTES_MAX)
+            return self._queue.peek(_COUNT_MAX, LEASE_BYTES_MAX)
         now = self._clock()
         allowed = throttle.available(now)
         if not allowed:
             if self._queue.waiting_count and self._timer is None:
                 self._arm()
             return None
-        lease = self._queue.peek(allowed, BATCH_SIZE_BYTES_MAX)
+        lease = self._queue.peek(allowed, LEASE_BYTES_MAX)
         if lease is not None:
             throttle.take(lease.batch.count, now)
         return lease
@@ -240,7 +253,8 @@ class Session:
         return count
 
     def _arm(self) -> None:
-        self._timer = self._loop.call_later(POLL_INTERVAL_S, self._poll)
+        self._timer = self._loop.call_later(self._poll_delay_s, self._poll)
+        self._poll_delay_s = min(2 * self._poll_delay_s, POLL_INTERVAL_MAX_S)
 
     def _poll(self) -> None:
         self._timer = None

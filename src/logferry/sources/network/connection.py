@@ -17,6 +17,7 @@ from logferry.errors import FramingError, TlsFailed
 from logferry.limits import READ_SIZE_BYTES
 from logferry.runtime.streams import describe_os_error
 from logferry.sources.network import events
+from logferry.syslog.framing import LineFramer
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "ConnectionOwner"]
 
-_BUFFER = bytearray(READ_SIZE_BYTES)
+_BUFFER = bytearray(2 * READ_SIZE_BYTES)
 _VIEW = memoryview(_BUFFER)
 
 
@@ -73,6 +74,10 @@ class Connection:
         self._sock = sock
         self._framer = framer
         self._pipe = pipe
+        # A line that is longer than a read does not fit behind another in the buffer.
+        self._lines: LineFramer | None = None
+        if isinstance(framer, LineFramer) and pipe is None:
+            self._lines = framer if framer.size_max <= READ_SIZE_BYTES else None
         self._intake = intake
         self._environment = environment
         self._owner = owner
@@ -121,7 +126,7 @@ class Connection:
 
     def _on_readable(self) -> None:
         try:
-            count = self._sock.recv_into(_BUFFER)
+            data = self._read()
         except BlockingIOError:
             return
         except OSError as error:
@@ -132,15 +137,35 @@ class Connection:
             return
         self.last_read_at = self._environment.clock()
         if self._pipe is not None:
-            self._read_tls(bytes(_VIEW[:count]))
-        elif count:
-            self._take(bytes(_VIEW[:count]))
+            self._read_tls(data)
+        elif self._lines is not None and data is not None:
+            self._deliver(data)
+        elif data:
+            self._take(data)
         else:
             self._finish()
 
-    def _read_tls(self, data: bytes) -> None:
+    def _read(self) -> bytes | None:
+        """
+        Return what the socket brought: bytes, or, for plain text, complete lines.
+
+        Text is cut in the buffer itself, behind what was left of the last line, so
+        that it is copied once. ``None`` or nothing is the end of the stream.
+        """
+        lines = self._lines
+        if lines is None:
+            count = self._sock.recv_into(_BUFFER, READ_SIZE_BYTES)
+            return bytes(_VIEW[:count])
+        offset = len(lines.rest)
+        if offset:
+            _BUFFER[:offset] = lines.rest
+        count = self._sock.recv_into(_VIEW[offset:], READ_SIZE_BYTES)
+        return lines.feed_buffer(_BUFFER, offset + count) if count else None
+
+    def _read_tls(self, data: bytes | None) -> None:
         pipe = self._pipe
         assert pipe is not None
+        data = data or b""
         try:
             pipe.feed(data)
             plain = pipe.read() if pipe.do_handshake() else b""
