@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from logferry.codegen.emit import Constants, SourceWriter
     from logferry.message.model import Message, UnixNanos
-    from logferry.pipeline.reception import Reception
+    from logferry.syslog.reception import Reception
 
 __all__ = ["Fields", "LineFields", "MessageFields", "Piece", "Unsupported"]
 

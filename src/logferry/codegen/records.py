@@ -22,7 +22,7 @@ from logferry.message.timestamps import Zone
 from logferry.syslog.encode import encode_sdata, first_word, octet_counted
 
 if TYPE_CHECKING:
-    from logferry.pipeline.rendering import Rendering
+    from logferry.codegen.rendering import Rendering
 
 __all__ = ["emit_key", "emit_record"]
 

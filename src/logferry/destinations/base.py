@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from logferry.codegen.rendering import Rendering
 from logferry.config.nodes import Spec
 from logferry.config.schema import Options
 from logferry.message.batch import RecordBatch
-from logferry.pipeline.rendering import Rendering
 from logferry.queues.queue import PushResult, Queue
 from logferry.runtime.environment import Environment
 

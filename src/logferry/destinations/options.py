@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from logferry.codegen.rendering import Rendering, TimeFormat
 from logferry.config.kinds import (
     Enum,
     Flags,
@@ -15,7 +16,6 @@ from logferry.config.kinds import (
     YesNo,
 )
 from logferry.config.schema import FromGlobal, Option, Options
-from logferry.pipeline.rendering import Rendering, TimeFormat
 
 if TYPE_CHECKING:
     from logferry.config.nodes import TemplateText

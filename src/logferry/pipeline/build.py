@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.patterns import PatternError
+from logferry.codegen.rendering import Rendering
 from logferry.codegen.template_text import TemplateError
 from logferry.config.diagnostics import Diagnostics
 from logferry.config.nodes import (
@@ -28,8 +29,7 @@ from logferry.config.nodes import (
 )
 from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
 from logferry.pipeline.paths import Output
-from logferry.pipeline.reception import Reception
-from logferry.pipeline.rendering import Rendering
+from logferry.syslog.reception import Reception
 from logferry.telemetry.counters import Metrics
 
 __all__ = ["BuildContext", "build_programs"]

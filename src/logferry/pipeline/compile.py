@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from logferry.config.nodes import LogPath
     from logferry.message.model import Message, Origin, UnixNanos
     from logferry.pipeline.program import Outputs
-    from logferry.pipeline.reception import Reception
+    from logferry.syslog.reception import Reception
 
 __all__ = ["CompiledProgram", "ProgramCompiler"]
 

@@ -36,7 +36,7 @@ from logferry.message.model import Message
 
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
-    from logferry.pipeline.rendering import Rendering
+    from logferry.codegen.rendering import Rendering
 
 __all__ = ["Output", "PathWriter", "changes_messages"]
 

@@ -2,25 +2,39 @@
 Probes of one server that we would rather use: when, how many, when enough.
 
 Probes start every ``interval_s`` seconds, counted from the start of the one before,
-but never before the result of that one is known (seed: "always waits for the result
-of the last probe before sending the next"). Successes must be consecutive.
+but never before the result of that one is known: the documents' "always waits for the
+result of the last probe before sending the next". Successes must be consecutive; a
+failure starts the count anew, and the hold time with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from logferry.errors import StateError
+
+if TYPE_CHECKING:
+    from logferry.policy.backoff import Chance
 
 __all__ = ["ProbePlan", "Prober"]
 
 
 @dataclass(frozen=True, slots=True)
 class ProbePlan:
-    """``tcp-probe-interval()`` and ``successful-probes-required()``."""
+    """
+    How a server is probed.
+
+    Attributes:
+        interval_s: ``tcp-probe-interval()``, from start to start.
+        required: ``successful-probes-required()``, in a row.
+        jitter: the share of each interval that is left to chance, 0 to 1.
+
+    """
 
     interval_s: float = 60.0
     required: int = 3
+    jitter: float = 0.0
 
 
 class Prober:
@@ -30,11 +44,14 @@ class Prober:
     States: *scheduled* (``due_at`` is set), *probing* (it is ``None``).
     """
 
-    __slots__ = ("_plan", "_started_at", "due_at", "successes")
+    __slots__ = ("_chance", "_good_since", "_started_at", "due_at", "plan", "successes")
 
-    def __init__(self, plan: ProbePlan, now: float) -> None:
-        self._plan = plan
+    def __init__(self, plan: ProbePlan, chance: Chance, now: float) -> None:
+        assert plan.required > 0
+        self.plan = plan
+        self._chance = chance
         self._started_at = now
+        self._good_since = now
         self.successes = 0
         self.due_at: float | None = now  # the first probe is due at once
 
@@ -50,10 +67,19 @@ class Prober:
         self._started_at = now
         self.due_at = None
 
-    def on_result(self, *, is_good: bool, now: float) -> bool:
-        """Take the result of a probe; true when this one was the last needed."""
+    def on_result(self, *, is_good: bool, now: float) -> None:
+        """Take the result of a probe and schedule the next one."""
         if self.due_at is not None:
             raise StateError("no probe is under way")
-        self.due_at = max(now, self._started_at + self._plan.interval_s)
+        interval_s = self.plan.interval_s
+        if self.plan.jitter:
+            interval_s *= 1 - self.plan.jitter * self._chance.random()
+        self.due_at = max(now, self._started_at + interval_s)
+        if is_good and not self.successes:
+            self._good_since = now
         self.successes = self.successes + 1 if is_good else 0
-        return self.successes >= self._plan.required
+
+    def is_enough(self, hold_time_s: float, now: float) -> bool:
+        """Tell whether the server was good often enough, and for long enough."""
+        is_held = now - self._good_since >= hold_time_s
+        return self.successes >= self.plan.required and is_held

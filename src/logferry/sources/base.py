@@ -10,8 +10,8 @@ from logferry.config.nodes import Spec
 from logferry.config.schema import Options
 from logferry.message.batch import Receipt
 from logferry.message.model import Message, Origin
-from logferry.pipeline.reception import Reception
 from logferry.runtime.environment import Environment
+from logferry.syslog.reception import Reception
 
 __all__ = ["Intake", "Source", "SourceKind"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from logferry.config.kinds import Flags, Integer, Seconds, TextKind, Words, YesNo
 from logferry.config.schema import FromGlobal, Option, Options
-from logferry.pipeline.reception import Reception
 from logferry.runtime.resolver import Naming
 from logferry.syslog.names import FACILITIES, SEVERITIES
+from logferry.syslog.reception import Reception
 
 __all__ = [
     "SOURCE_FLAGS",

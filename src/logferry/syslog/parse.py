@@ -16,7 +16,7 @@ from logferry.message.timestamps import StampReader, Zone
 from logferry.syslog import rfc3164, rfc5424
 
 if TYPE_CHECKING:
-    from logferry.pipeline.reception import Reception
+    from logferry.syslog.reception import Reception
 
 __all__ = ["Parser"]
 

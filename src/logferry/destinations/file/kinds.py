@@ -10,9 +10,9 @@ from logferry.destinations.file.options import FileDestinationOptions
 from logferry.destinations.options import rendering_of
 
 if TYPE_CHECKING:
+    from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Spec
     from logferry.config.schema import Options
-    from logferry.pipeline.rendering import Rendering
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
 

@@ -71,6 +71,11 @@ class Accounts:
         self._dropped.value = ledger.dropped_count
         self._processed.value = ledger.accepted + ledger.rejected.total()
 
+    def close(self) -> None:
+        """Copy the ledger a last time and stop looking at the queue."""
+        self._refresh()
+        self._metrics.forget(self._refresh)
+
     def on_delivered(self, count: int) -> None:
         """``count`` records were acknowledged."""
         self._delivered.value += count

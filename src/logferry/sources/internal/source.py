@@ -18,9 +18,9 @@ from logferry.config.kinds import Integer
 from logferry.config.schema import Option
 from logferry.message.model import Message, Origin, Stamp
 from logferry.message.timestamps import local_offset
-from logferry.pipeline.reception import Reception
 from logferry.sources.base import SourceKind
 from logferry.sources.options import SourceOptions
+from logferry.syslog.reception import Reception
 from logferry.telemetry.events import Event, render
 
 if TYPE_CHECKING:

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Spec
     from logferry.message.batch import Receipt
-    from logferry.pipeline.reception import Reception
     from logferry.runtime.environment import Environment
     from logferry.runtime.tls_options import TlsOptions
     from logferry.sources.base import Intake
+    from logferry.syslog.reception import Reception
 
 __all__ = ["KINDS", "NetworkSource"]
 

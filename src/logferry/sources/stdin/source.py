@@ -21,9 +21,9 @@ from logferry.syslog.framing import make_framer
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
     from logferry.message.batch import Receipt
-    from logferry.pipeline.reception import Reception
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Intake
+    from logferry.syslog.reception import Reception
 
 __all__ = ["KINDS", "StdinOptions", "StdinSource"]
 
