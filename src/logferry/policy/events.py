@@ -1,4 +1,9 @@
-"""What the failover policy has to say; texts are the reference's where it has them."""
+"""
+What the failover policy has to say; texts and tags are the reference's.
+
+Its sentences speak of the primary. Where the server meant is another one (a probe of a
+better server, ``failback(to(best))``), a last tag ``server`` names it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from logferry.telemetry.events import Event, Level, tag
 __all__ = [
     "FailoverInaccessible",
     "FirstFailoverAgain",
+    "MovedAway",
     "PrimaryAgain",
     "PrimaryInaccessible",
     "PrimaryStable",
@@ -77,8 +83,8 @@ class ProbeStarted(Event):
 
     text: ClassVar[str] = "Probing the primary server."
 
-    server: str
     tcp_probe_interval: str = tag("tcp-probe-interval")
+    server: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,9 @@ class ProbeSucceeded(Event):
 
     text: ClassVar[str] = "Probing primary server successful"
 
-    server: str
     successful_probes_received: int = tag("successful-probes-received")
     successful_probes_required: int = tag("successful-probes-required")
+    server: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +117,17 @@ class PrimaryStable(Event):
         "Primary server seems to be stable, reconnecting to primary server"
     )
 
+    server: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedAway(Event):
+    """The server in use works, but was drained or is no member any more."""
+
+    text: ClassVar[str] = (
+        "Current server is taken out of use, sending the messages to the next server"
+    )
+
     server: str
+    next_server: str
+    reason: str

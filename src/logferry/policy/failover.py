@@ -13,7 +13,7 @@ One *connection* is wanted at any time. Its states:
 ``IDLE``        not started, or stopped
 ``CONNECTING``  an attempt to ``current`` is under way
 ``UP``          ``current`` is connected
-``WAITING``     until ``_retry_at``, then the next attempt begins
+``WAITING``     until ``retry_at``, then the next attempt begins
 
 =============  =====================  ============  ==================================
 state          input                  next state    what happens
@@ -24,41 +24,50 @@ CONNECTING     on_connect_failed      WAITING (1)   the attempt counts as a fail
 UP             on_lost                WAITING (1)
 WAITING        handle_timer           CONNECTING    step (2), Connect(current)
 any but IDLE   enough good probes     UP            Abandon / Drain current, Adopt (3)
-any but IDLE   drain(current)         CONNECTING    Drain(current), step, Connect
+any but IDLE   current is drained     CONNECTING    Abandon / Drain current, step,
+               or no member any more                Connect (4)
 any            stop                   IDLE          Abandon / CancelProbe
 =============  =====================  ============  ==================================
 
 (1) Without ``backoff`` every wait is ``reopen_delay_s``: the documents' rule. With it,
-the next server is tried at once (the wait is zero) until every server of the list has
-failed since the last connection that held; only then waiting begins, and grows. A
-connection that breaks within ``STABLE_S`` did not hold: a server that accepts and
-hangs up must not be tried in a tight loop.
+the next server is tried at once until a round through the list was in vain
+(``search.py``). A connection that broke within ``STABLE_S`` did not hold: a server
+that accepts and hangs up must not be tried in a tight loop.
 
-(2) *Stepping* goes to the next eligible server in the list and from the last to the
-first: the primary in round-robin mode. In failback mode the primary is never reached
-by stepping, only by probes. The reference steps only from its second attempt on, so
-that a dead primary is tried twice; we step at once.
+(2) *Stepping* goes to the next server (``strategy.py``), by default from the last to
+the first: the primary in round-robin mode. In failback mode a primary that is probed
+is never reached by stepping. The reference steps only from its second attempt on, so
+that a dead primary is tried twice; we step at once, also after the very first attempt:
+a primary that is dead at start is left, and probed, like one that died later.
 
-(3) In failback mode, leaving the primary starts a :class:`Prober` for it. The probe
-after which enough were answered hands over its connection (``Adopt``): the old one is
-drained, not cut, and a pending attempt is abandoned. With ``returns_to_best`` every
-server before the current one is probed, not only the primary.
+(3) Whenever the current server changes, each better one that we would return to gets
+a :class:`Prober`: the primary, or with ``returns_to_best`` all of them. Its first
+probe is due at once. The probe after which enough were answered hands over its
+connection (``Adopt``): the old one is drained, not cut, and a pending attempt is
+abandoned. ``hold_time_s`` is how long probes must have been good without a failure;
+relapses double it (``relapse.py``).
 
-``hold_time_s`` delays the return after the primary was left. A *relapse*, losing the
-primary within ``hold_time_s`` (at least ``RELAPSE_S``) after a return, doubles the
-hold time, up to ``hold_time_max_s``; a longer stay resets it.
+(4) ``undrain`` of a server that ``drain`` moved us away from brings us back after one
+good probe, also without failback. Members that come (``set_servers``) are stepped to
+and probed like the others; an empty list of members is taken for a failure of the
+resolver and changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
 from logferry.errors import StateError
 from logferry.policy import events
 from logferry.policy.backoff import Backoff, Chance
+from logferry.policy.pool import Pool, Server, ServerPlan, ServerState, Standing
 from logferry.policy.prober import ProbePlan, Prober
+from logferry.policy.relapse import HoldTime
+from logferry.policy.search import Search
+from logferry.policy.strategy import Strategy, choose, is_better
 from logferry.telemetry.events import Event
 
 __all__ = [
@@ -66,20 +75,21 @@ __all__ = [
     "Action",
     "Adopt",
     "CancelProbe",
+    "CloseProbe",
     "Connect",
     "Drain",
     "Failover",
     "FailoverPlan",
     "Probe",
     "Server",
+    "ServerPlan",
+    "ServerReport",
     "State",
+    "Strategy",
 ]
 
 STABLE_S = 1.0
 """A connection that lived shorter counts as a failed attempt (backoff only)."""
-
-RELAPSE_S = 60.0
-"""Losing the primary sooner after a return is a relapse."""
 
 
 class State(Enum):
@@ -89,14 +99,6 @@ class State(Enum):
     CONNECTING = auto()
     UP = auto()
     WAITING = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A member of the list: ``name`` is as configured, ``position`` its place."""
-
-    name: str
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,72 +159,100 @@ class FailoverPlan:
     How servers are chosen.
 
     Attributes:
-        servers: names in order, the primary first.
+        servers: the list in order, the primary first; a bare name is a server of
+            tier 1 and weight 1.
         reopen_delay_s: ``time-reopen()``.
         probes: failback mode; ``None`` is round robin.
         returns_to_best: probe every better server, not only the primary.
         backoff: try the next server at once, wait only when all have failed.
+        hold_time_s: how long probes must be good before a return.
+        hold_time_max_s: relapses do not make the hold time longer than this.
+        strategy: which server comes next.
         location: place in the configuration, for events.
 
     """
 
-    servers: tuple[str, ...]
+    servers: tuple[str | ServerPlan, ...]
     reopen_delay_s: float = 60.0
     probes: ProbePlan | None = None
     returns_to_best: bool = False
     backoff: Backoff | None = None
     hold_time_s: float = 0.0
     hold_time_max_s: float = 3600.0
+    strategy: Strategy = Strategy.ROUND_ROBIN
     location: str = ""
 
 
-@dataclass(slots=True)
-class _Return:
-    """What is remembered about returns to better servers."""
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """One line of ``ctl pool``; times are monotonic seconds."""
 
-    hold_time_s: float
-    left_at: float = 0.0
-    returned_at: float | None = None
-    probers: dict[Server, Prober] = field(default_factory=dict)
+    server: Server
+    state: ServerState
+    since: float | None
+    why: str
+    is_current: bool
+    is_drained: bool
+    probe_successes: int | None
+    probe_due_at: float | None
+
+
+def _server_plans(servers: Sequence[str | ServerPlan]) -> list[ServerPlan]:
+    return [
+        ServerPlan(server) if isinstance(server, str) else server for server in servers
+    ]
 
 
 class Failover:
-    """The machine; see the module for its theory."""
+    """
+    The machine; see the module for its theory.
 
-    def __init__(self, plan: FailoverPlan, chance: Chance, first: int = 0) -> None:
-        assert plan.servers
-        assert 0 <= first < len(plan.servers)
+    Args:
+        plan: how to choose.
+        chance: consulted by jitter and by the strategies that want it.
+        first: the name of the server to begin with, such as the one that was used
+            before a restart; by default, and when there is no such server, the
+            strategy chooses.
+
+    """
+
+    def __init__(
+        self, plan: FailoverPlan, chance: Chance, first: str | None = None
+    ) -> None:
         self.plan = plan
-        self.servers = tuple(
-            Server(name, position) for position, name in enumerate(plan.servers)
-        )
+        self.pool = Pool(_server_plans(plan.servers))
         self.state = State.IDLE
-        self.current = self.servers[first]
         self.reason = ""
+        self.retry_at: float | None = None
         self._chance = chance
-        self._drained: set[Server] = set()
-        self._failure_count = 0
-        self._retry_at: float | None = None
+        self._search = Search(plan.reopen_delay_s, plan.backoff, chance)
+        self._hold_time = HoldTime(plan.hold_time_s, plan.hold_time_max_s)
+        self._first = first
         self._connected_at = 0.0
-        self._return = _Return(plan.hold_time_s)
+        self._probers: dict[Server, Prober] = {}
+        self._moved_from: set[Server] = set()
         self._actions: list[Action] = []
         self._events: list[Event] = []
+        self.current = self._choose_first()
 
     # -- inputs ---------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Begin: connect to the first server."""
         self._expect(State.IDLE)
-        self._failure_count = 0
+        self._search.succeed()
+        self.current = self._choose_first()
         self._connect(now)
 
     def stop(self) -> None:
         """End: nothing is wanted any more; the driver closes what is open."""
         if self.state is State.CONNECTING:
             self._actions.append(Abandon(self.current))
-        self._cancel_probes()
+        for server in tuple(self._probers):
+            self._cancel_probe(server)
+        self._moved_from.clear()
         self.state = State.IDLE
-        self._retry_at = None
+        self.retry_at = None
 
     def on_connected(self, now: float) -> None:
         """The attempt succeeded (TLS handshake included)."""
@@ -237,64 +267,72 @@ class Failover:
     def on_lost(self, error: str, now: float) -> None:
         """The connection broke."""
         self._expect(State.UP)
-        if self.plan.backoff is None or now - self._connected_at >= STABLE_S:
-            self._failure_count = 0
-        self._note_relapse(now)
+        if now - self._connected_at >= STABLE_S:
+            self._search.succeed()
+        self._hold_time.on_lost(now)
         self._fail(error, now)
 
     def on_probe_result(
         self, server: Server, *, is_good: bool, error: str, now: float
     ) -> None:
         """A probe of ``server`` was answered, or was not."""
-        prober = self._return.probers.get(server)
+        prober = self._probers.get(server)
         if prober is None:
             raise StateError(f"no probe of {server.name} is under way")
-        is_enough = prober.on_result(is_good=is_good, now=now)
+        prober.on_result(is_good=is_good, now=now)
         if not is_good:
+            self.pool.note(server, ServerState.FAILED, now, error)
             self._events.append(events.ProbeFailed(server.name, error))
             return
-        assert self.plan.probes is not None
-        required = self.plan.probes.required
+        required = prober.plan.required
         received = min(prober.successes, required)
-        self._events.append(events.ProbeSucceeded(server.name, received, required))
-        if is_enough and now >= self._return.left_at + self._return.hold_time_s:
+        self.pool.note(server, ServerState.UNUSED, now, "probe successful")
+        self._events.append(
+            events.ProbeSucceeded(received, required, self._name_unless_primary(server))
+        )
+        if prober.is_enough(self._hold_time.current_s, now):
             self._return_to(server, now)
         else:
             self._actions.append(CloseProbe(server))
 
     def handle_timer(self, now: float) -> None:
         """Do what is due at ``now``; may be called early."""
-        if self.state is State.IDLE:
-            return
-        if self._retry_at is not None and now >= self._retry_at:
-            self._retry_at = None
-            self._step(now)
+        if self.retry_at is not None and now >= self.retry_at:
+            self._step()
             self._connect(now)
-        for server, prober in self._return.probers.items():
+        for server, prober in self._probers.items():
             if prober.due_at is not None and now >= prober.due_at:
                 self._probe(server, prober, now)
 
     def drain(self, server: Server, now: float) -> None:
         """Keep away from ``server`` until ``undrain``; the last one stays in use."""
-        if len(self._drained | {server}) == len(self.servers):
-            raise StateError("the last server cannot be drained")
-        self._drained.add(server)
-        self._cancel_probe(server)
-        if server == self.current and self.state is not State.IDLE:
-            if self.state is State.CONNECTING:
-                self._actions.append(Abandon(server))
-            elif self.state is State.UP:
-                self._actions.append(Drain(server))
-            self.reason = "drained"
-            self._retry_at = None
-            self._step(now)
-            self._connect(now)
+        self.pool.drain(server)
+        if self.state is State.IDLE:
+            return
+        if server == self.current:
+            self._move_away("drained", now)
+            self._moved_from.add(server)
+        else:
+            self._update_probers(now)
 
     def undrain(self, server: Server, now: float) -> None:
-        """Let ``server`` be used again."""
-        self._drained.discard(server)
+        """Let ``server`` be used again, and return to it if ``drain`` left it."""
+        self.pool.undrain(server)
         if self.state is not State.IDLE:
-            self._start_probers(now)
+            self._update_probers(now)
+
+    def set_servers(self, servers: Sequence[str | ServerPlan], now: float) -> None:
+        """Make the list consist of ``servers``; who stays keeps its connection."""
+        if not servers:
+            return
+        self._moved_from.difference_update(self.pool.replace(_server_plans(servers)))
+        is_gone = self.pool.rank(self.current) < 0
+        if self.state is State.IDLE:
+            self.current = self._choose_first() if is_gone else self.current
+        elif is_gone:
+            self._move_away("no member any more", now)
+        else:
+            self._update_probers(now)
 
     # -- outputs --------------------------------------------------------------
 
@@ -302,11 +340,11 @@ class Failover:
         """Return when ``handle_timer`` has something to do, or ``None``."""
         deadlines = [
             prober.due_at
-            for prober in self._return.probers.values()
+            for prober in self._probers.values()
             if prober.due_at is not None
         ]
-        if self._retry_at is not None:
-            deadlines.append(self._retry_at)
+        if self.retry_at is not None:
+            deadlines.append(self.retry_at)
         return min(deadlines, default=None)
 
     def take_actions(self) -> list[Action]:
@@ -320,18 +358,36 @@ class Failover:
         return taken
 
     @property
-    def drained(self) -> frozenset[Server]:
-        """Servers that are kept out of use."""
-        return frozenset(self._drained)
+    def servers(self) -> tuple[Server, ...]:
+        """The members in order of preference, the primary first."""
+        return self.pool.servers
 
     @property
-    def retry_at(self) -> float | None:
-        """When the next attempt begins, while waiting."""
-        return self._retry_at
+    def drained(self) -> frozenset[Server]:
+        """Servers that are kept out of use."""
+        return frozenset(self.pool.drained)
 
     def prober(self, server: Server) -> Prober | None:
         """Return the prober of ``server`` while it is probed."""
-        return self._return.probers.get(server)
+        return self._probers.get(server)
+
+    def describe(self) -> tuple[ServerReport, ...]:
+        """Return how every server fares, in order of preference."""
+        return tuple(self._report(server) for server in self.pool.servers)
+
+    def _report(self, server: Server) -> ServerReport:
+        standing: Standing = self.pool.standing(server)
+        prober = self._probers.get(server)
+        return ServerReport(
+            server,
+            standing.state,
+            standing.since,
+            standing.why,
+            is_current=server == self.current and self.state is not State.IDLE,
+            is_drained=server in self.pool.drained,
+            probe_successes=prober.successes if prober else None,
+            probe_due_at=prober.due_at if prober else None,
+        )
 
     # -- transitions ----------------------------------------------------------
 
@@ -339,112 +395,138 @@ class Failover:
         if self.state is not state:
             raise StateError(f"expected {state.name}, but it is {self.state.name}")
 
+    def _choose_first(self) -> Server:
+        usable = self.pool.usable()
+        for server in usable:
+            if server.name == self._first:
+                return server
+        return choose(self.plan.strategy, usable, self.pool, -1, self._chance)
+
     def _connect(self, now: float) -> None:
         self.state = State.CONNECTING
+        self.retry_at = None
+        self._moved_from.discard(self.current)
+        self._update_probers(now)  # may cancel a probe of the server we connect to
+        self.pool.note(self.current, ServerState.CONNECTING, now, "")
         self._actions.append(Connect(self.current))
-        self._start_probers(now)
 
     def _become_up(self, now: float) -> None:
         self.state = State.UP
+        self.retry_at = None
         self._connected_at = now
-        self._retry_at = None
+        self.pool.note(self.current, ServerState.UP, now, "")
 
     def _fail(self, error: str, now: float) -> None:
         self.state = State.WAITING
         self.reason = error
-        self._failure_count += 1
-        self._retry_at = now + self._delay_s()
+        self.pool.note(self.current, ServerState.FAILED, now, error)
+        self.retry_at = now + self._search.fail(self.current, self._candidates())
 
-    def _delay_s(self) -> float:
-        backoff = self.plan.backoff
-        if backoff is None:
-            return self.plan.reopen_delay_s
-        rounds, rest = divmod(self._failure_count, len(self._candidates()))
-        if rest or not rounds:
-            return 0.0
-        return backoff.delay_s(rounds - 1, self._chance)
+    def _move_away(self, reason: str, now: float) -> None:
+        """Leave a current server that may not be used any more."""
+        left = self.current
+        self._give_up_current(now, reason)
+        self.reason = reason
+        self._hold_time.on_left()
+        self.current = self._next_server()
+        self._events.append(events.MovedAway(left.name, self.current.name, reason))
+        self._connect(now)
 
-    def _candidates(self) -> list[Server]:
-        """Return the servers that stepping may reach, in order."""
-        servers = [item for item in self.servers if item not in self._drained]
-        if self.plan.probes is not None and len(servers) > 1:
-            servers = [item for item in servers if item.position != 0] or servers
-        return servers
-
-    def _step(self, now: float) -> None:
-        """Go to the next server of the list (rules S2 to S5 of the reference)."""
-        candidates, old = self._candidates(), self.current
-        following = [item for item in candidates if item.position > old.position]
-        self.current = following[0] if following else candidates[0]
-        if len(self.servers) == 1:
-            return
-        location = self.plan.location
-        event: Event
-        if not following and self.current.position == 0:
-            event = events.PrimaryAgain(self.current.name, location)
-        elif not following:
-            event = events.FirstFailoverAgain(self.current.name, location)
-        elif old.position == 0 and self.plan.probes is not None:
-            event = events.PrimaryInaccessible(self.current.name, location)
-        else:
-            event = events.FailoverInaccessible(self.current.name, location)
-        self._events.append(event)
-        if old.position == 0:
-            self._return.left_at = now
-
-    def _note_relapse(self, now: float) -> None:
-        memory = self._return
-        if memory.returned_at is None:
-            return
-        stay_s = now - memory.returned_at
-        if stay_s < max(memory.hold_time_s, RELAPSE_S):
-            doubled = memory.hold_time_s * 2
-            memory.hold_time_s = min(doubled, self.plan.hold_time_max_s)
-        else:
-            memory.hold_time_s = self.plan.hold_time_s
-        memory.returned_at = None
-
-    # -- probing --------------------------------------------------------------
-
-    def _start_probers(self, now: float) -> None:
-        """Probe every server that is better than the current one."""
-        if self.plan.probes is None:
-            return
-        probers = self._return.probers
-        for server in self.servers[: self.current.position]:
-            is_wanted = server.position == 0 or self.plan.returns_to_best
-            if is_wanted and server not in self._drained and server not in probers:
-                probers[server] = Prober(self.plan.probes, now)
-
-    def _probe(self, server: Server, prober: Prober, now: float) -> None:
-        assert self.plan.probes is not None
-        prober.on_started(now)
-        interval = f"{self.plan.probes.interval_s:g}"
-        self._events.append(events.ProbeStarted(server.name, interval))
-        self._actions.append(Probe(server))
-
-    def _return_to(self, server: Server, now: float) -> None:
-        self._events.append(events.PrimaryStable(server.name))
+    def _give_up_current(self, now: float, why: str) -> None:
         if self.state is State.CONNECTING:
             self._actions.append(Abandon(self.current))
         elif self.state is State.UP:
             self._actions.append(Drain(self.current))
-        del self._return.probers[server]
+        if self.state is not State.WAITING:  # it may work; else we know that it failed
+            self.pool.note(self.current, ServerState.UNUSED, now, why)
+
+    def _candidates(self) -> list[Server]:
+        """Return the servers that stepping may reach, in order of preference."""
+        usable = self.pool.usable()
+        primary = self.pool.primary
+        if self.plan.probes is None or primary not in self._probers:
+            return list(usable)
+        return [item for item in usable if item != primary] or list(usable)
+
+    def _next_server(self) -> Server:
+        return choose(
+            self.plan.strategy,
+            self._search.untried(self._candidates()),
+            self.pool,
+            self.pool.rank(self.current),
+            self._chance,
+        )
+
+    def _step(self) -> None:
+        """Go to the next server of the list (rules S2 to S5 of the reference)."""
+        old, new = self.current, self._next_server()
+        self.current = new
+        if len(self.pool.servers) == 1:
+            return
+        primary, location = self.pool.primary, self.plan.location
+        is_wrapped = self.pool.rank(new) <= self.pool.rank(old)
+        event: Event
+        if is_wrapped and self.plan.strategy is Strategy.ROUND_ROBIN:
+            if new == primary:
+                event = events.PrimaryAgain(new.name, location)
+            else:
+                event = events.FirstFailoverAgain(new.name, location)
+        elif old == primary and self.plan.probes is not None:
+            event = events.PrimaryInaccessible(new.name, location)
+        else:
+            event = events.FailoverInaccessible(new.name, location)
+        self._events.append(event)
+
+    # -- probing --------------------------------------------------------------
+
+    def _wants_back(self, server: Server) -> bool:
+        """Tell whether we would return to ``server`` from the current one."""
+        if server in self._moved_from:
+            return True
+        if self.plan.probes is None:
+            return False
+        if server != self.pool.primary and not self.plan.returns_to_best:
+            return False
+        return is_better(self.plan.strategy, self.pool, server, self.current)
+
+    def _update_probers(self, now: float) -> None:
+        """Probe all whom we want back, and nobody else."""
+        usable = self.pool.usable()
+        wanted = [item for item in usable if self._wants_back(item)]
+        for server in tuple(self._probers):
+            if server not in wanted:
+                self._cancel_probe(server)
+        plan = self.plan.probes or ProbePlan(self.plan.reopen_delay_s, required=1)
+        for server in wanted:
+            if server not in self._probers:
+                self._probers[server] = Prober(plan, self._chance, now)
+
+    def _probe(self, server: Server, prober: Prober, now: float) -> None:
+        prober.on_started(now)
+        interval = f"{prober.plan.interval_s:g}"
+        self._events.append(
+            events.ProbeStarted(interval, self._name_unless_primary(server))
+        )
+        self._actions.append(Probe(server))
+
+    def _name_unless_primary(self, server: Server) -> str | None:
+        return None if server == self.pool.primary else server.name
+
+    def _return_to(self, server: Server, now: float) -> None:
+        """Let the probe's connection be the connection."""
+        self._events.append(events.PrimaryStable(self._name_unless_primary(server)))
+        self._give_up_current(now, "failback")
+        del self._probers[server]
+        self._moved_from.discard(server)
         self.current = server
         self.reason = "failback"
         self._actions.append(Adopt(server))
-        self._failure_count = 0
+        self._search.succeed()
         self._become_up(now)
-        self._return.returned_at = now
-        for other in tuple(self._return.probers):
-            if other.position > server.position:
-                self._cancel_probe(other)
+        self._hold_time.on_returned(now)
+        self._update_probers(now)
 
     def _cancel_probe(self, server: Server) -> None:
-        prober = self._return.probers.pop(server, None)
-        if prober is not None and prober.is_probing:
+        prober = self._probers.pop(server)
+        if prober.is_probing:
             self._actions.append(CancelProbe(server))
-
-    def _cancel_probes(self) -> None:
-        for server in tuple(self._return.probers):
-            self._cancel_probe(server)

@@ -73,10 +73,10 @@ class ServerState(StrEnum):
 
 @dataclass(slots=True)
 class Standing:
-    """State of one server, since when (monotonic seconds), and why."""
+    """State of one server, since when (monotonic; ``None``: ever), and why."""
 
     state: ServerState = ServerState.UNUSED
-    since: float = 0.0
+    since: float | None = None
     why: str = ""
 
 

@@ -20,9 +20,9 @@ class HoldTime:
     __slots__ = ("_initial_s", "_max_s", "_returned_at", "current_s")
 
     def __init__(self, initial_s: float, max_s: float) -> None:
-        assert 0 <= initial_s <= max_s
+        assert initial_s >= 0
         self._initial_s = initial_s
-        self._max_s = max_s
+        self._max_s = max(max_s, initial_s)
         self._returned_at: float | None = None
         self.current_s = initial_s
 
