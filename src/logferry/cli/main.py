@@ -35,17 +35,19 @@ def run(
     state_dir: Annotated[
         Path | None, typer.Option(help="Where queues and positions are kept.")
     ] = None,
+    control: Annotated[str, typer.Option(help="Path of the control socket.")] = "",
     pidfile: Annotated[str, typer.Option(help="Write the process id here.")] = "",
     verbose: Annotated[bool, typer.Option("-v", help="Say more.")] = False,
     debug: Annotated[bool, typer.Option("-d", help="Say much more.")] = False,
 ) -> None:
     """Run the daemon in the foreground."""
-    from logferry.cli.run import default_state_dir, run_daemon
+    from logferry.cli.run import default_control, default_state_dir, run_daemon
     from logferry.daemon.process import DaemonOptions
     from logferry.telemetry.events import Level
 
     level = Level.DEBUG if debug else Level.INFO if verbose else Level.NOTICE
-    options = DaemonOptions(file, state_dir or default_state_dir(), pidfile)
+    folder = state_dir or default_state_dir()
+    options = DaemonOptions(file, folder, pidfile, control or default_control(folder))
     raise typer.Exit(run_daemon(options, level))
 
 
@@ -63,6 +65,23 @@ def check(
     from logferry.cli.check import check as check_file
 
     raise typer.Exit(check_file(file, prints_program=print_program, explains=explain))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def ctl(
+    words: Annotated[
+        list[str], typer.Argument(help="The command, such as: pool, stats, reload.")
+    ],
+    control: Annotated[str, typer.Option(help="Path of the control socket.")] = "",
+) -> None:
+    """Talk to a running daemon."""
+    from logferry.cli.ctl import run_command
+    from logferry.cli.run import default_control, default_state_dir
+
+    path = control or default_control(default_state_dir())
+    raise typer.Exit(run_command(words, path))
 
 
 @app.command()

@@ -17,7 +17,13 @@ from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import wall_clock
 from logferry.telemetry.events import Level
 
-__all__ = ["default_state_dir", "run_daemon"]
+__all__ = ["default_control", "default_state_dir", "run_daemon"]
+
+
+def default_control(state_dir: Path) -> str:
+    """Return the path of the control socket when nobody says."""
+    return str(state_dir / "logferry.ctl")
+
 
 EXIT_GOOD, EXIT_BAD_CONFIGURATION, EXIT_CANNOT_START = 0, 1, 2
 

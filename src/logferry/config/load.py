@@ -61,7 +61,7 @@ def load_configuration(
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
     files = (str(path), *includes.files)
-    return configuration.with_text("".join(lexer.expanded), files), diagnostics
+    return configuration.with_text("".join(lexer.expanded), text, files), diagnostics
 
 
 def _read(path: Path, diagnostics: Diagnostics) -> str:

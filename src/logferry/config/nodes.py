@@ -354,6 +354,8 @@ class Configuration:
         templates: named templates by name.
         log_paths: top-level log paths in order.
         text: the expanded text (``--preprocess-into``, ``ctl config``).
+        original: the text of the main file.
+        files: the names of all files that were read.
 
     """
 
@@ -366,8 +368,11 @@ class Configuration:
     templates: dict[str, TemplateText]
     log_paths: tuple[LogPath, ...]
     text: str = ""
-    files: tuple[str, ...] = field(default=())
+    original: str = ""
+    files: tuple[str, ...] = ()
 
-    def with_text(self, text: str, files: tuple[str, ...]) -> Configuration:
-        """Return the same with the expanded text and the names of its files."""
-        return replace(self, text=text, files=files)
+    def with_text(
+        self, text: str, original: str, files: tuple[str, ...]
+    ) -> Configuration:
+        """Return the same with expanded and original text, and the files' names."""
+        return replace(self, text=text, original=original, files=files)

@@ -16,11 +16,13 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from logferry import __version__
 from logferry.config.load import load_configuration
 from logferry.daemon import events
+from logferry.daemon.commands import Commands
+from logferry.daemon.control import ControlServer
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
 from logferry.daemon.topology import Topology, build_topology
@@ -29,7 +31,9 @@ from logferry.runtime.environment import Environment
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Configuration
+    from logferry.config.options import GlobalOptions, StatsOptions
     from logferry.daemon.selflog import SelfLog
+    from logferry.destinations.base import Destination
 
 __all__ = ["Daemon", "DaemonOptions"]
 
@@ -43,6 +47,7 @@ class DaemonOptions:
         config_file: the main configuration file.
         state_dir: where queues and positions are kept.
         pid_file: written at start, removed at stop; empty for none.
+        control: path of the control socket; empty for none.
         shutdown_grace_s: how long a stop may deliver what is queued.
 
     """
@@ -50,6 +55,7 @@ class DaemonOptions:
     config_file: Path
     state_dir: Path
     pid_file: str = ""
+    control: str = ""
     shutdown_grace_s: float = 5.0
 
 
@@ -58,7 +64,7 @@ class Daemon:
 
     def __init__(self, options: DaemonOptions, log: SelfLog) -> None:
         self._options = options
-        self._log = log
+        self.log = log
         self.environment = Environment(
             log=log,
             state_dir=options.state_dir,
@@ -68,6 +74,7 @@ class Daemon:
         )
         self._queues = QueueStore()
         self.topology: Topology | None = None
+        self._control = ControlServer(options.control, Commands(self).table(), log)
         self._stop_requested = asyncio.Event()
         self._is_reloading = False
 
@@ -80,8 +87,10 @@ class Daemon:
         topology = build_topology(configuration, self.environment, self._queues)
         try:
             await topology.start()
+            if self._options.control:
+                await self._control.start()
         except LogferryError as error:
-            self._log.emit(events.StartFailed(str(error)))
+            self.log.emit(events.StartFailed(str(error)))
             raise
         self.topology = topology
         self._write_pid_file()
@@ -91,15 +100,63 @@ class Daemon:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        self._log.emit(events.StartingUp(__version__, "logferry"))
+        self.log.emit(events.StartingUp(__version__, "logferry"))
         await self._stop_requested.wait()
-        self._log.emit(events.ShuttingDown(__version__, "logferry"))
+        self.log.emit(events.ShuttingDown(__version__, "logferry"))
         await self.topology.stop(self._options.shutdown_grace_s)
+        if self._options.control:
+            await self._control.stop()
         self._remove_pid_file()
 
     def request_stop(self) -> None:
         """End the run."""
         self._stop_requested.set()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration that runs."""
+        assert self.topology is not None
+        return self.topology.configuration
+
+    @property
+    def stats_level(self) -> int:
+        """Which counters are shown (``stats(level())``)."""
+        options = cast("GlobalOptions", self.configuration.options)
+        block = cast("StatsOptions | None", options.stats)
+        return block.level if block is not None else options.stats_level
+
+    def is_configuration_current(self) -> bool:
+        """Tell whether the file on disk is what runs."""
+        path = self._options.config_file
+        try:
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return False
+        return text == self.configuration.original
+
+    def running_destinations(self) -> dict[str, Destination]:
+        """Return the running destination drivers by id."""
+        if self.topology is None:
+            return {}
+        return {
+            name: running.destination
+            for name, running in self.topology.destinations.items()
+        }
+
+    def source_states(self) -> dict[str, str]:
+        """Return ``running`` or ``stopped`` for every source driver."""
+        return self.topology.source_states() if self.topology is not None else {}
+
+    async def switch_source(self, name: str, *, is_on: bool) -> None:
+        """Stop or start one source by hand. Raises ``LogferryError``."""
+        if self.topology is not None:
+            await self.topology.switch_source(name, is_on=is_on)
+
+    async def loop_latency(self) -> float:
+        """Return how long the event loop takes to come around, in seconds."""
+        started = self.environment.clock()
+        await asyncio.sleep(0)
+        return self.environment.clock() - started
 
     def reopen(self) -> None:
         """Reopen destination files."""
@@ -115,7 +172,7 @@ class Daemon:
         if self._is_reloading or self.topology is None:
             return "a reload is under way already"
         self._is_reloading = True
-        self._log.emit(events.ReloadRequested())
+        self.log.emit(events.ReloadRequested())
         try:
             configuration, _ = load_configuration(
                 self._options.config_file, default_registry(), os.environ
@@ -124,16 +181,16 @@ class Daemon:
             await topology.start(self.topology)
             self.topology = topology
         except ConfigError as error:
-            self._log.emit(events.ReloadFailed(str(error)))
+            self.log.emit(events.ReloadFailed(str(error)))
             return str(error)
         except LogferryError as error:
-            self._log.emit(events.ReloadFailed(str(error)))
+            self.log.emit(events.ReloadFailed(str(error)))
             await self._go_back()
             return str(error)
         finally:
             self._is_reloading = False
-        self._log.emit(events.ConfigurationInitialized())
-        self._log.emit(events.ReloadFinished())
+        self.log.emit(events.ConfigurationInitialized())
+        self.log.emit(events.ReloadFinished())
         return ""
 
     async def _go_back(self) -> None:

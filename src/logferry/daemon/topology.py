@@ -31,6 +31,7 @@ from logferry.config.nodes import (
     Spec,
 )
 from logferry.daemon.registry import destination_kinds, source_kinds
+from logferry.errors import StateError
 from logferry.pipeline.build import BuildContext, build_programs
 from logferry.runtime.channel import Channel, Route
 from logferry.telemetry.counters import Legacy
@@ -80,6 +81,7 @@ class Topology:
         self._queues = queues
         self.sources: dict[str, _RunningSource] = {}
         self.destinations: dict[str, _RunningDestination] = {}
+        self._switched_off: set[str] = set()  # by hand, until the next reload
 
     async def start(self, previous: Topology | None = None) -> None:
         """
@@ -156,6 +158,34 @@ class Topology:
             self.destinations[name].destination.push for name in program.outputs
         )
         return Route(program, pushes)
+
+    def source_states(self) -> dict[str, str]:
+        """Return ``running`` or ``stopped`` by source driver."""
+        return {
+            name: "stopped" if name in self._switched_off else "running"
+            for name in self.sources
+        }
+
+    async def switch_source(self, name: str, *, is_on: bool) -> None:
+        """
+        Stop or start one source (a driver's id, or its statement's name).
+
+        Raises ``StateError`` for an unknown name, ``TransportError`` when it cannot
+        listen.
+        """
+        names = [
+            item for item in self.sources if name in {item, item.partition("#")[0]}
+        ]
+        if not names:
+            raise StateError(f"no source '{name}' is running")
+        for item in names:
+            source = self.sources[item].source
+            if is_on and item in self._switched_off:
+                await source.start()
+                self._switched_off.discard(item)
+            elif not is_on and item not in self._switched_off:
+                await source.stop()
+                self._switched_off.add(item)
 
     def reopen(self) -> None:
         """Reopen the files of all destinations."""

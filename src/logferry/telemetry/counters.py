@@ -123,6 +123,12 @@ class Metrics:
         """Call ``refresh`` before the series are read, for values kept elsewhere."""
         self._refreshers.append(refresh)
 
+    def remove_orphans(self) -> None:
+        """Forget series that nobody counts any more."""
+        self._series = {
+            key: series for key, series in self._series.items() if not series.orphaned
+        }
+
     def forget(self, refresh: Callable[[], None]) -> None:
         """Undo ``on_read``."""
         self._refreshers.remove(refresh)

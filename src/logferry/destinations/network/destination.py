@@ -107,6 +107,37 @@ class StreamDestination:
         while not is_done() and self._environment.clock() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_WAIT_STEP_S)
 
+    def describe(self, now: float) -> dict[str, object]:
+        """Return state and servers for ``ctl pool``; durations in seconds."""
+        policy = self.driver.policy
+        servers = []
+        for server in policy.servers:
+            notes = []
+            if server in policy.drained:
+                notes.append("drained")
+            prober = policy.prober(server)
+            if prober is not None:
+                notes.append(f"{prober.successes} good probes")
+                if prober.due_at is not None:
+                    notes.append(f"next probe in {max(0.0, prober.due_at - now):.1f} s")
+            is_current = server == policy.current
+            if is_current and policy.retry_at is not None:
+                wait_s = max(0.0, policy.retry_at - now)
+                notes.append(f"left, next server in {wait_s:.1f} s")
+            servers.append(
+                {
+                    "name": server.name,
+                    "is_current": is_current,
+                    "note": ", ".join(notes) or ("in use" if is_current else "standby"),
+                }
+            )
+        return {
+            "state": policy.state.name.lower(),
+            "reason": policy.reason or "as configured",
+            "queued": self._queue.count,
+            "servers": servers,
+        }
+
     # -- the driver tells -----------------------------------------------------
 
     def on_stream(self, stream: Stream, server: Server) -> None:

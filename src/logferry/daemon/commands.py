@@ -1,0 +1,223 @@
+"""
+The commands of the control socket: what each one asks of the daemon.
+
+Names and answers are the reference's; ``POOL``, ``DRAIN``, ``UNDRAIN``, ``SOURCE`` and
+``EVENTS`` are our own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from logferry.daemon import stats
+from logferry.destinations.network.destination import StreamDestination
+from logferry.errors import LogferryError, StateError
+from logferry.telemetry.events import Level, render
+
+if TYPE_CHECKING:
+    from logferry.daemon.control import Command
+    from logferry.daemon.process import Daemon
+
+__all__ = ["Commands"]
+
+_LEVELS = {
+    "DEFAULT": (0, Level.NOTICE),
+    "VERBOSE": (1, Level.INFO),
+    "DEBUG": (2, Level.DEBUG),
+    "TRACE": (3, Level.DEBUG),
+}
+
+
+class Commands:
+    """Answers commands on behalf of a daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def table(self) -> dict[str, Command]:
+        """Return the commands by name."""
+        return {
+            "STATS": self._stats,
+            "RESET_STATS": self._reset_stats,
+            "REMOVE_ORPHANED_STATS": self._remove_orphans,
+            "QUERY": self._query,
+            "STOP": self._stop,
+            "RELOAD": self._reload,
+            "REOPEN": self._reopen,
+            "LOG": self._log_level,
+            "CONFIG": self._config,
+            "LISTFILES": self._list_files,
+            "HEALTHCHECK": self._healthcheck,
+            "LICENSE": self._license,
+            "POOL": self._pool,
+            "DRAIN": self._drain,
+            "UNDRAIN": self._undrain,
+            "SOURCE": self._source,
+            "EVENTS": self._events,
+        }
+
+    async def _stats(self, words: list[str]) -> str:
+        metrics = self._daemon.environment.metrics
+        level = self._daemon.stats_level
+        if words and words[0].upper() == "PROMETHEUS":
+            return stats.render_prometheus(metrics, level)
+        return stats.render_csv(metrics, level)
+
+    async def _reset_stats(self, words: list[str]) -> str:
+        del words
+        return stats.reset(self._daemon.environment.metrics)
+
+    async def _remove_orphans(self, words: list[str]) -> str:
+        del words
+        return stats.remove_orphans(self._daemon.environment.metrics)
+
+    async def _query(self, words: list[str]) -> str:
+        command = words[0].upper() if words else "LIST"
+        pattern = words[1] if len(words) > 1 else "*"
+        return stats.query(self._daemon.environment.metrics, command, pattern)
+
+    async def _stop(self, words: list[str]) -> str:
+        del words
+        self._daemon.request_stop()
+        return "OK Shutdown initiated"
+
+    async def _reload(self, words: list[str]) -> str:
+        del words
+        problem = await self._daemon.reload()
+        if problem:
+            return "FAIL Config reload failed, reverted to previous config"
+        return "OK Config reload successful"
+
+    async def _reopen(self, words: list[str]) -> str:
+        del words
+        self._daemon.reopen()
+        return "OK Re-open of log destination files initiated"
+
+    async def _log_level(self, words: list[str]) -> str:
+        word = words[1].upper() if len(words) > 1 else ""
+        if word:
+            if word not in _LEVELS:
+                return f"FAIL Unknown log level {word.lower()}"
+            self._daemon.log.level = _LEVELS[word][1]
+            return f"OK syslog-ng log level set to {_LEVELS[word][0]}"
+        numbers = {level: number for number, level in reversed(_LEVELS.values())}
+        return f"OK syslog-ng log level set to {numbers[self._daemon.log.level]}"
+
+    async def _config(self, words: list[str]) -> str:
+        configuration = self._daemon.configuration
+        word = " ".join(words).upper()
+        if word == "ID":
+            return hashlib.sha256(configuration.text.encode()).hexdigest()
+        if word == "VERIFY":
+            if self._daemon.is_configuration_current():
+                return "OK Configuration file matches active configuration"
+            return "FAIL Configuration file does not match active configuration"
+        if word == "GET ORIGINAL":
+            return configuration.original
+        return configuration.text
+
+    async def _list_files(self, words: list[str]) -> str:
+        del words
+        files = self._daemon.configuration.files
+        return "\n".join(f"config: {name}" for name in files) or "No files available"
+
+    async def _healthcheck(self, words: list[str]) -> str:
+        del words
+        latency_s = await self._daemon.loop_latency()
+        return (
+            f"syslogng_io_worker_latency_seconds {latency_s!r}\n"
+            f"syslogng_mainloop_io_worker_roundtrip_latency_seconds {latency_s!r}\n"
+        )
+
+    async def _license(self, words: list[str]) -> str:
+        del words
+        return "You are using logferry, which is open source (Apache-2.0)."
+
+    # -- our own ----------------------------------------------------------------
+
+    def _pools(self) -> dict[str, StreamDestination]:
+        running = self._daemon.running_destinations()
+        return {
+            name: destination
+            for name, destination in running.items()
+            if isinstance(destination, StreamDestination)
+        }
+
+    async def _pool(self, words: list[str]) -> str:
+        now = self._daemon.environment.clock()
+        pools: list[dict[str, Any]] = [
+            {"destination": name, **destination.describe(now)}
+            for name, destination in self._pools().items()
+        ]
+        if "--json" in words:
+            return json.dumps(pools)
+        lines = []
+        for pool in pools:
+            lines.append(f"{pool['destination']}: {pool['state']}, {pool['reason']}")
+            for server in pool["servers"]:
+                mark = "*" if server["is_current"] else " "
+                lines.append(f"  {mark} {server['name']}  {server['note']}")
+        return "\n".join(lines) or "No destination has servers"
+
+    async def _drain(self, words: list[str]) -> str:
+        return self._move(words, is_drain=True)
+
+    async def _undrain(self, words: list[str]) -> str:
+        return self._move(words, is_drain=False)
+
+    def _move(self, words: list[str], *, is_drain: bool) -> str:
+        if not words:
+            return "FAIL name a server"
+        done = []
+        for name, destination in self._pools().items():
+            driver = destination.driver
+            for server in driver.policy.servers:
+                if server.name != words[0] or (len(words) > 1 and words[1] != name):
+                    continue
+                try:
+                    (driver.drain if is_drain else driver.undrain)(server)
+                except StateError as error:
+                    return f"FAIL {name}: {error}"
+                done.append(name)
+        if not done:
+            return f"FAIL no destination has a server '{words[0]}'"
+        verb = "away from" if is_drain else "allowed on"
+        return f"OK deliveries {verb} {words[0]}: {', '.join(done)}"
+
+    async def _source(self, words: list[str]) -> str:
+        """``SOURCE LIST|STOP|START id``: close and open a listener by hand."""
+        command = words[0].upper() if words else "LIST"
+        if command == "LIST":
+            return "\n".join(
+                f"{name}: {state}"
+                for name, state in self._daemon.source_states().items()
+            )
+        if len(words) < 2 or command not in {"STOP", "START"}:
+            return "FAIL say source list, source stop NAME or source start NAME"
+        try:
+            await self._daemon.switch_source(words[1], is_on=command == "START")
+        except LogferryError as error:
+            return f"FAIL {error}"
+        return f"OK source {words[1]} {'started' if command == 'START' else 'stopped'}"
+
+    async def _events(self, words: list[str]) -> str:
+        recent = list(self._daemon.log.recent)
+        if "--json" in words:
+            return json.dumps(
+                [
+                    {
+                        "time_ns": at,
+                        "event": type(event).__name__,
+                        "text": event.text,
+                        **dict(event.tags()),
+                    }
+                    for at, event in recent
+                ]
+            )
+        return "\n".join(
+            f"{datetime.fromtimestamp(at / 1e9, UTC).isoformat()} {render(event)}"
+            for at, event in recent
+        )

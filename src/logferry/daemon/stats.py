@@ -1,0 +1,127 @@
+"""
+Counters as text: the classic CSV, Prometheus, and queries.
+
+Forms are the reference's: CSV rows ``SourceName;SourceId;SourceInstance;State;Type;
+Number``; Prometheus lines with the prefix ``syslogng_``, labels in alphabetical order,
+``result`` and ``le`` last, without HELP and TYPE lines.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from logferry.telemetry.counters import Metrics, Series
+
+__all__ = ["query", "remove_orphans", "render_csv", "render_prometheus", "reset"]
+
+_CSV_HEADER = "SourceName;SourceId;SourceInstance;State;Type;Number"
+_PREFIX = "syslogng_"
+_LAST_LABELS = ("result", "le")
+
+
+def render_csv(metrics: Metrics, level: int = 0) -> str:
+    """Return the classic CSV."""
+    rows = [_CSV_HEADER]
+    for series in _shown(metrics, level):
+        legacy = series.legacy
+        if legacy is None:
+            continue
+        state = "o" if series.orphaned else "d" if series.dynamic else "a"
+        fields = (
+            legacy.component,
+            legacy.id,
+            legacy.instance,
+            state,
+            legacy.type,
+            _number(series.counter.value),
+        )
+        rows.append(";".join(_csv_field(field) for field in fields))
+    return "\n".join(rows) + "\n"
+
+
+def _csv_field(text: str) -> str:
+    if ";" in text or '"' in text or "\n" in text:
+        return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
+    return text
+
+
+def render_prometheus(metrics: Metrics, level: int = 0) -> str:
+    """Return the Prometheus text format."""
+    lines = [
+        f"{_PREFIX}{series.name}{_labels(series)} {_number(series.counter.value)}"
+        for series in _shown(metrics, level)
+        if series.name
+    ]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _labels(series: Series) -> str:
+    if not series.labels:
+        return ""
+    ordered = sorted(series.labels, key=lambda item: (item[0] in _LAST_LABELS, item[0]))
+    text = ",".join(f'{name}="{_escape(value)}"' for name, value in ordered)
+    return "{" + text + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return repr(value)
+
+
+def _shown(metrics: Metrics, level: int) -> Iterator[Series]:
+    return (series for series in metrics if series.level <= level)
+
+
+def _query_name(series: Series) -> str:
+    legacy = series.legacy
+    assert legacy is not None
+    parts = (legacy.component, legacy.id, legacy.instance, legacy.type)
+    return ".".join(part for part in parts if part)
+
+
+def query(metrics: Metrics, command: str, pattern: str) -> str:
+    """
+    Answer ``LIST``, ``GET``, ``GET_SUM``, ``GET_RESET`` and ``GET_SUM_RESET``.
+
+    Names are ``component.id.instance.type``; ``pattern`` is a glob over them.
+    """
+    found = [
+        (name, series)
+        for series in metrics
+        if series.legacy is not None
+        and fnmatch.fnmatchcase(name := _query_name(series), pattern or "*")
+    ]
+    if command == "LIST":
+        text = "\n".join(name for name, _ in found)
+    elif "SUM" in command:
+        text = _number(sum(series.counter.value for _, series in found))
+    else:
+        text = "\n".join(
+            f"{name}={_number(series.counter.value)}" for name, series in found
+        )
+    if command.endswith("RESET"):
+        for _, series in found:
+            series.counter.value = 0
+        text += "\nThe selected counters of syslog-ng have been reset to 0."
+    return text + "\n" if text else ""
+
+
+def reset(metrics: Metrics) -> str:
+    """Set all counters (not gauges) to zero."""
+    for series in metrics:
+        if series.kind == "counter":
+            series.counter.value = 0
+    return "The statistics of syslog-ng have been reset to 0.\n"
+
+
+def remove_orphans(metrics: Metrics) -> str:
+    """Forget series that nobody counts any more."""
+    metrics.remove_orphans()
+    return "Orphaned statistics have been removed.\n"
