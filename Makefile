@@ -4,35 +4,57 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-dev
 RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+CODE := src tests tools bench examples
+SEEDS ?= 100000
+CASE ?= relay
 
-.PHONY: run demo test check format clean help
+.PHONY: help run demo check format test sim bench peers clean
 
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(RUN_STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(STAMP): pyproject.toml $(RUN_STAMP)
+$(DEV_STAMP): pyproject.toml $(RUN_STAMP)
 	@$(BIN)/python tools/install_dev.py
 	@touch $@
 
-check: $(STAMP) ## format, lint, types, import contracts
-	$(BIN)/ruff format --check src tests tools bench
-	$(BIN)/ruff check src tests tools bench
+run: $(RUN_STAMP) ## start the daemon on examples/quickstart.conf
+	@echo "send:     logger -n 127.0.0.1 -P 5514 -T hello      (or: echo '<13>hello' | nc -N 127.0.0.1 5514)"
+	@echo "arrives:  tail -F var/collector-a.log var/collector-b.log"
+	@echo "outage:   $(BIN)/logferry ctl --control var/state/logferry.ctl source stop s_collector_a   (and: source start s_collector_a)"
+	@mkdir -p var
+	@exec $(BIN)/logferry run -f examples/quickstart.conf --state-dir var/state
+
+demo: $(RUN_STAMP) ## play an outage and count what arrived
+	@$(BIN)/python examples/demo.py
+
+check: $(DEV_STAMP) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## put the code into the house format
-	$(BIN)/ruff format src tests tools bench
-	$(BIN)/ruff check --fix src tests tools bench
+format: $(DEV_STAMP) ## put the code into the house format
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
 
-test: $(STAMP) ## all tests
+test: $(DEV_STAMP) ## all tests
 	$(BIN)/pytest
 
+sim: $(DEV_STAMP) ## simulate SEEDS outages
+	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
+
+peers: $(DEV_STAMP) ## unpack Debian's syslog-ng, rsyslog and nginx for the tests
+	$(BIN)/python tools/fetch_peers.py
+
+bench: $(DEV_STAMP) ## run benchmark CASE beside the peers that are there
+	$(BIN)/python bench/run.py --case $(CASE)
+
 clean: ## forget the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis var
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var

@@ -2,7 +2,7 @@
 ``logferry ctl``: one command to a running daemon, its answer on standard output.
 
 Words are those of ``syslog-ng-ctl`` (``stats prometheus``, ``query get '*'``,
-``reload`` …) and our own (``pool``, ``drain SERVER``, ``source stop NAME``, ``events``).
+``reload`` …) and our own: ``pool``, ``drain SERVER``, ``source stop NAME``, ``events``.
 """
 
 from __future__ import annotations

@@ -50,6 +50,14 @@ def run_daemon(options: DaemonOptions, level: Level = Level.NOTICE) -> int:
         return EXIT_BAD_CONFIGURATION
     if diagnostics.items:
         sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
+    try:
+        options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        sys.stderr.write(
+            f"logferry: cannot make the state directory {options.state_dir}: "
+            f"{error.strerror}; name another with --state-dir\n"
+        )
+        return EXIT_CANNOT_START
     log = SelfLog(wall_clock, level=level)
 
     async def main() -> None:

@@ -97,6 +97,7 @@ class Option(Generic[T]):
         repeatable: several occurrences add up (the value is a tuple).
         required: absent is an error.
         no_effect: why it is accepted without effect here; warns once when used.
+        may_be_empty: empty parentheses mean the default.
 
     """
 
@@ -114,6 +115,7 @@ class Option(Generic[T]):
         repeatable: bool = False,
         required: bool = False,
         no_effect: str = "",
+        may_be_empty: bool = False,
     ) -> None:
         self.kind = kind
         self.default = default
@@ -127,6 +129,7 @@ class Option(Generic[T]):
         self.repeatable = repeatable
         self.required = required
         self.no_effect = no_effect
+        self.may_be_empty = may_be_empty
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = name
@@ -238,6 +241,8 @@ class Options:
                 cls._read_unknown(argument, scope, names)
                 continue
             cls._note_name(option, argument, scope)
+            if option.may_be_empty and not argument.arguments:
+                continue
             value = option.kind.read(argument.arguments, argument.span, scope)
             if value is None:
                 continue
@@ -253,7 +258,12 @@ class Options:
                     span,
                     f"expected {option.kind.title}",
                 )
-        return cls(values, given, span, scope.globals)
+        options = cls(values, given, span, scope.globals)
+        options.check(scope)
+        return options
+
+    def check(self, scope: Scope) -> None:
+        """Report what is wrong with options that are right one by one."""
 
     @classmethod
     def _note_name(cls, option: Option[Any], call: Call, scope: Scope) -> None:

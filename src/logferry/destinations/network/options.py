@@ -8,6 +8,8 @@ the meaning of old configurations.
 
 from __future__ import annotations
 
+from typing import cast
+
 from logferry.config.kinds import (
     Block,
     Enum,
@@ -18,7 +20,7 @@ from logferry.config.kinds import (
     Words,
     YesNo,
 )
-from logferry.config.schema import Option, Options
+from logferry.config.schema import Option, Options, Scope
 from logferry.destinations.options import WriterOptions
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
@@ -43,11 +45,13 @@ class FailbackOptions(Options):
         60.0,
         doc="Time from the start of one probe of the primary to the next.",
         unit="s",
+        may_be_empty=True,
     )
     successful_probes_required = Option(
         Integer(minimum=1),
         3,
         doc="Successful probes in a row after which the primary is used again.",
+        may_be_empty=True,
     )
 
 
@@ -124,6 +128,37 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
         unit="s",
     )
 
+    @property
+    def protocol(self) -> str:
+        """``tcp``, ``udp`` or ``tls``."""
+        return "tcp" if self.tls is None else "tls"
+
+    def check(self, scope: Scope) -> None:
+        """Report what cannot work together."""
+        if self.protocol == "udp":
+            for name in ("failover", "failover_servers"):
+                if name in self.given:
+                    scope.diagnostics.error(
+                        f"{name.replace('_', '-')}() is not available for UDP",
+                        self.given[name],
+                        "UDP has no connection, so nobody would notice that the "
+                        "server is away; use transport(tcp) or transport(tls)",
+                    )
+        elif self.protocol == "tls" and self.tls is None:
+            scope.diagnostics.error(
+                "transport(tls) needs a tls() block",
+                self.span,
+                "write tls(ca-file(…)), or tls(peer-verify(no)) to trust anybody",
+            )
+        failover = cast("FailoverOptions | None", self.failover)
+        if failover is not None and self.host in failover.servers:
+            scope.diagnostics.warning(
+                f"failover server '{self.host}' is the primary itself",
+                failover.given.get("servers", self.span),
+                "name another server",
+                rule="failover-same-server",
+            )
+
 
 class NetworkDestinationOptions(InetDestinationOptions):
     """``network()``: legacy syslog on TCP, UDP or TLS."""
@@ -134,6 +169,11 @@ class NetworkDestinationOptions(InetDestinationOptions):
         Enum(("tcp", "udp", "tls")), "tcp", doc="The protocol underneath."
     )
 
+    @property
+    def protocol(self) -> str:
+        """``tcp``, ``udp`` or ``tls``."""
+        return self.transport
+
 
 class SyslogDestinationOptions(InetDestinationOptions):
     """``syslog()``: RFC 5424 with octet counting."""
@@ -143,6 +183,11 @@ class SyslogDestinationOptions(InetDestinationOptions):
     transport = Option(
         Enum(("tcp", "udp", "tls")), "tcp", doc="The protocol underneath."
     )
+
+    @property
+    def protocol(self) -> str:
+        """``tcp``, ``udp`` or ``tls``."""
+        return self.transport
 
 
 class TcpDestinationOptions(InetDestinationOptions):
@@ -155,3 +200,8 @@ class UdpDestinationOptions(InetDestinationOptions):
     """``udp()`` and ``udp6()``: the old names of ``network(transport(udp))``."""
 
     title = "destination udp"
+
+    @property
+    def protocol(self) -> str:
+        """Return ``udp``."""
+        return "udp"

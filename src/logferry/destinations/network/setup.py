@@ -34,12 +34,7 @@ _NETWORK_PORT = 514
 
 def protocol_of(spec: Spec) -> str:
     """Return ``tcp``, ``udp`` or ``tls``."""
-    options = cast("InetDestinationOptions", spec.options)
-    if spec.kind in {"tcp", "tcp6"}:
-        return "tls" if options.tls is not None else "tcp"
-    if spec.kind in {"udp", "udp6"}:
-        return "udp"
-    return str(getattr(options, "transport", "tcp"))
+    return cast("InetDestinationOptions", spec.options).protocol
 
 
 class Setup:
