@@ -425,7 +425,8 @@ class MessageFields:
 
     def pri_in(self, pris: frozenset[int]) -> str:
         """Return a condition on the PRI."""
-        return f"m.pri in {self.constants.bind(pris, 'pri_numbers')}"
+        numbers = self.constants.bind(pris, "pri_numbers")
+        return f"(m.pri if m.pri < 1024 else 1024 | m.pri & 7) in {numbers}"
 
     def origin(self) -> str:
         """Return the origin of the message."""

@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
     from logferry.codegen.macros import MacroContext
 
-__all__ = ["FILTERS", "emit_filter", "pris_of"]
+__all__ = ["FILTERS", "emit_filter", "pris_of", "stores_matches"]
 
-PRI_MAX = 999
-"""The largest PRI that a header can hold (three digits on the fast path)."""
+PRI_MAX = 1023
+"""The largest PRI that names can mean (facility 127); larger ones count as one more
+facility, which has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ _FIELDS = {"program": "PROGRAM", "host": "HOST", "message": "MESSAGE"}
 
 def pris_of(expression: FilterExpression) -> frozenset[int] | None:
     """Return the PRIs that pass, or ``None`` when more than the PRI matters."""
-    every = frozenset(range(PRI_MAX + 1))
+    every = frozenset(range(PRI_MAX + 9))
     match expression:
         case FilterCall("level" | "severity" | "priority", options):
             codes = cast("LevelOptions", options).codes
@@ -239,6 +240,21 @@ def pris_of(expression: FilterExpression) -> frozenset[int] | None:
             return frozenset.union(*known)
         case _:
             return None
+
+
+def stores_matches(expression: FilterExpression) -> bool:
+    """Tell whether the filter writes into the message (``flags(store-matches)``)."""
+    match expression:
+        case And(parts) | Or(parts):
+            return any(stores_matches(part) for part in parts)
+        case Not(part):
+            return stores_matches(part)
+        case FilterReference(_, inner):
+            return stores_matches(inner)
+        case FilterCall(_, options) if isinstance(options, MatchOptions):
+            return "store-matches" in options.flags
+        case _:
+            return False
 
 
 def emit_filter(

@@ -76,6 +76,7 @@ def build_programs(
             outputs,
             reception,
             macros,
+            context.metrics,
             context.local_time_zone,
             os.getpid(),
         )

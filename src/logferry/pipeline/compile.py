@@ -7,6 +7,7 @@ The generated module has these functions:
 ``lines_with_odd_ones``       the same when some lines are not canonical
 ``frames``                    frames that may hold anything
 ``messages``                  messages that exist already
+``route``                     one message, for all of them
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from logferry.codegen.fields import LineFields, MessageFields, Unsupported
 from logferry.codegen.layout import LEGACY, SYSLOG, Layout, Slot, row_pattern
 from logferry.message.batch import RecordBatch
 from logferry.pipeline.paths import Output, PathWriter
+from logferry.pipeline.tallies import Tallies
 from logferry.syslog.parse import Parser
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from logferry.message.model import Message, Origin, UnixNanos
     from logferry.pipeline.program import Outputs
     from logferry.syslog.reception import Reception
+    from logferry.telemetry.counters import Metrics
 
 __all__ = ["CompiledProgram", "ProgramCompiler"]
 
@@ -45,7 +48,6 @@ _PLAIN_FLAGS = frozenset(
         "piggyback-errors",
         "store-legacy-msghdr",
         "no-multi-line",
-        "empty-lines",
         "exit-on-eof",
         "ignore-aux-data",
     }
@@ -70,6 +72,33 @@ class CompiledProgram:
         return f"{self.form}: {self.reason}"
 
 
+@dataclass(slots=True)
+class _FastBody:
+    """The paths as written for canonical lines."""
+
+    text: str
+    fields: LineFields
+    tallies: Tallies
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What a row captures, in order."""
+        return sorted(self.fields.slots, key=lambda slot: (slot.start, -slot.stop))
+
+    @property
+    def names(self) -> list[str]:
+        """The variables of a row."""
+        return [self.fields.slots[slot] for slot in self.slots]
+
+
+@dataclass(slots=True)
+class _Loop:
+    """A loop as one statement, and what it adds to each tally."""
+
+    code: str
+    tallies: dict[str, str]
+
+
 class ProgramCompiler:
     """Compiles the log paths that the messages of one source can enter."""
 
@@ -80,6 +109,7 @@ class ProgramCompiler:
         outputs: dict[str, Output],
         reception: Reception,
         macros: MacroContext,
+        metrics: Metrics,
         local_time_zone: str,
         pid: int,
     ) -> None:
@@ -88,6 +118,7 @@ class ProgramCompiler:
         self._outputs = outputs
         self._reception = reception
         self._macros = macros
+        self._metrics = metrics
         self._local_time_zone = local_time_zone
         self._constants = Constants()
         parser = Parser(reception, macros.host_name.decode(), pid, local_time_zone)
@@ -103,18 +134,21 @@ class ProgramCompiler:
 
     def compile(self) -> CompiledProgram:
         """Return the program. Raises ``PatternError`` and ``TemplateError``."""
-        body, fields, reason = self._fast_body()
+        fast, reason = self._fast_body()
         form = "messages"
         out = SourceWriter()
         out.line(f'"""Log paths of {self._source_id}."""')
-        if fields is not None and body is not None:
-            form = self._write_fast(out, body, fields)
+        out.line()
+        out.line()
+        if fast is not None:
+            form = self._write_fast(out, fast)
         else:
             self._write_plain_lines(out)
-        self._write_frames(out, uses_lines=fields is not None)
+        self._write_frames(out, uses_lines=fast is not None)
         self._write_messages(out)
+        self._write_route(out)
         namespace: dict[str, Any] = self._constants.values
-        name = f"<log paths of {self._source_id}>"
+        name = f"<{self._place()}>"
         exec(compile_source(out.text, name), namespace)  # noqa: S102 - our own source
         ordered = sorted(self._outputs.values(), key=lambda output: output.index)
         return CompiledProgram(
@@ -128,26 +162,38 @@ class ProgramCompiler:
             namespace["messages"],
         )
 
+    def _place(self) -> str:
+        """Return a name for tracebacks: the source and where its paths begin."""
+        if not self._paths:
+            return f"log paths of {self._source_id}"
+        span = self._paths[0].span
+        return f"log paths of {self._source_id} at {span.file}:{span.line}"
+
     # -- the fast form ------------------------------------------------------------
 
-    def _fast_body(self) -> tuple[str | None, LineFields | None, str]:
+    def _fast_body(self) -> tuple[_FastBody | None, str]:
         """Write the paths for canonical lines, or say why that cannot be done."""
         obstacle = self._obstacle()
         if obstacle:
-            return None, None, obstacle
+            return None, obstacle
         fields = LineFields(
             self._layout, self._constants, self._reception, self._local_time_zone
         )
+        tallies = Tallies(self._metrics, self._constants, is_local=True)
         out = SourceWriter()
         out.indent()
         out.indent()
+        writer = PathWriter(
+            out, fields, self._outputs, self._macros, tallies, stop="continue"
+        )
         try:
-            PathWriter(out, fields, self._outputs, self._macros).write_all(self._paths)
+            writer.write_all(self._paths)
         except Unsupported as error:
             for output in self._outputs.values():
                 output.ends_with_newline.clear()
-            return None, None, str(error)
-        return out.text, fields, "everything is read from the line itself"
+            return None, str(error)
+        body = _FastBody(out.text, fields, tallies)
+        return body, "everything is read from the line itself"
 
     @property
     def _layout(self) -> Layout:
@@ -175,31 +221,38 @@ class ProgramCompiler:
             return "keep-timestamp(no)"
         return ""
 
-    def _write_fast(self, out: SourceWriter, body: str, fields: LineFields) -> str:
-        slots = sorted(fields.slots, key=lambda slot: (slot.start, -slot.stop))
-        names = [fields.slots[slot] for slot in slots]
-        self._bind_row_patterns(fields.layout, slots)
-        comprehension = self._comprehension(body, names)
+    def _write_fast(self, out: SourceWriter, fast: _FastBody) -> str:
+        fields = fast.fields
+        self._bind_row_patterns(fields.layout, fast.slots)
+        loop = self._comprehension(fast)
+        is_whole = loop is not None and loop.code == "chunk"
         with out.block("def lines(chunk, count, origin, now):"):
-            if comprehension == "chunk":
-                out.line("if is_canonical(chunk):")
-                out.line("    return ((RecordBatch(chunk, count),),)")
-                out.line("return lines_with_odd_ones(chunk, origin, now)")
+            if loop is not None and is_whole:
+                with out.block("if not is_canonical(chunk):"):
+                    out.line("return lines_with_odd_ones(chunk, origin, now)")
+                for variable in loop.tallies:
+                    fast.tallies.write_total(variable, "count", out)
+                out.line("return ((RecordBatch(chunk, count),),)")
             else:
                 out.line("rows = find_rows(chunk)")
-                out.line("if len(rows) != count:")
-                out.line("    return lines_with_odd_ones(chunk, origin, now)")
+                with out.block("if len(rows) != count:"):
+                    out.line("return lines_with_odd_ones(chunk, origin, now)")
                 self._write_setup(out, fields)
-                if comprehension:
-                    out.line(comprehension)
+                if loop is not None:
+                    out.line(loop.code)
+                    for variable, amount in loop.tallies.items():
+                        fast.tallies.write_total(variable, amount, out)
                 else:
                     self._write_collectors(out)
-                    out.line(f"for {_target(names)} in rows:")
-                    out.raw(body)
+                    fast.tallies.write_head(out)
+                    out.line(f"for {_target(fast.names)} in rows:")
+                    out.raw(fast.text)
+                    fast.tallies.write_end(out)
                 self._write_return(out)
         out.line()
-        self._write_odd_lines(out, body, fields, names)
-        return "whole" if comprehension == "chunk" else "slices"
+        out.line()
+        self._write_odd_lines(out, fast)
+        return "whole" if is_whole else "slices"
 
     def _bind_row_patterns(self, layout: Layout, slots: list[Slot]) -> None:
         values = self._constants.values
@@ -211,48 +264,56 @@ class ProgramCompiler:
         whole = re.compile(rb"(?>" + line + rb")*+").fullmatch
         values["is_canonical"] = whole
 
-    def _comprehension(self, body: str, names: list[str]) -> str:
+    def _comprehension(self, fast: _FastBody) -> _Loop | None:
         """Return the whole loop as one expression where it is that simple."""
         if len(self._outputs) != 1:
-            return ""
+            return None
         output = next(iter(self._outputs.values()))
         if output.is_keyed or not all(output.ends_with_newline):
-            return ""
-        lines = [line.strip() for line in body.splitlines()]
-        lines = [line for line in lines if line and not line.startswith("#")]
+            return None
+        lines = [line.strip() for line in fast.text.splitlines()]
+        statements: list[str] = []
+        tallies: dict[str, str] = {}
+        condition = ""
+        amount, kept = "count", f"len({output.variable})"
+        for line in lines:
+            variable = fast.tallies.variable_of(line)
+            if variable is not None:
+                tallies[variable] = amount
+            elif line.startswith("if ") and not statements and not condition:
+                condition, amount = f" {line[:-1]}", kept
+            elif line == "else:":
+                amount = f"count - {kept}"
+            elif line and not line.startswith("#"):
+                statements.append(line)
         prefix = f"{output.variable}.append("
-        if not lines or not lines[-1].startswith(prefix) or len(lines) > 2:
-            return ""
-        code = lines[-1][len(prefix) : -1]
-        target = _target(names)
-        joined = _joined_code(code, names)
-        if joined:
+        if len(statements) != 1 or not statements[0].startswith(prefix):
+            return None
+        code, target = statements[0][len(prefix) : -1], _target(fast.names)
+        if not condition and code == "line" and fast.names == ["line"]:
+            return _Loop("chunk", tallies)
+        joined = _joined_code(code, fast.names)
+        if joined and not condition:
             code, target = joined, "row"
-        if len(lines) == 2:
-            if not lines[0].startswith("if "):
-                return ""
-            condition = lines[0][3:-1]
-            return f"{output.variable} = [{code} for {target} in rows if {condition}]"
-        if code == "line" and names == ["line"]:
-            return "chunk"
-        return f"{output.variable} = [{code} for {target} in rows]"
+        loop = f"{output.variable} = [{code} for {target} in rows{condition}]"
+        return _Loop(loop, tallies)
 
-    def _write_odd_lines(
-        self, out: SourceWriter, body: str, fields: LineFields, names: list[str]
-    ) -> None:
+    def _write_odd_lines(self, out: SourceWriter, fast: _FastBody) -> None:
         with out.block("def lines_with_odd_ones(chunk, origin, now):"):
-            self._write_setup(out, fields)
+            self._write_setup(out, fast.fields)
             self._write_collectors(out)
+            fast.tallies.write_head(out)
             out.line("clock[0] = now")
-            out.line(f"for {_target([*names, 'odd'])} in find_all_rows(chunk):")
-            out.indent()
-            with out.block("if odd:"):
-                out.line("m = parse(odd[:-1], origin, now)")
-                self._write_body(out)
-                out.line("continue")
-            out.dedent()
-            out.raw(body)
+            target = _target([*fast.names, "odd"])
+            out.line(f"for {target} in find_all_rows(chunk):")
+            out.line("    if odd:")
+            call = self._route_call("parse(odd[:-1], origin, now)")
+            out.line(f"        {call}")
+            out.line("        continue")
+            out.raw(fast.text)
+            fast.tallies.write_end(out)
             self._write_return(out, is_joined=False)
+        out.line()
         out.line()
 
     @staticmethod
@@ -262,20 +323,32 @@ class ProgramCompiler:
 
     # -- the general form -----------------------------------------------------------
 
-    def _write_body(self, out: SourceWriter) -> None:
-        """Write the paths for the message in ``m``."""
-        kept = {
-            key: list(item.ends_with_newline) for key, item in self._outputs.items()
-        }
+    def _route_call(self, message: str) -> str:
+        """Return a statement that runs one message."""
+        lists = [output.variable for output in self._outputs.values()]
+        return f"route({', '.join([message, *lists])})"
+
+    def _write_route(self, out: SourceWriter) -> None:
+        """Write the function for one message: the paths in their general form."""
+        lists = [output.variable for output in self._outputs.values()]
+        kept = [list(item.ends_with_newline) for item in self._outputs.values()]
+        tallies = Tallies(self._metrics, self._constants, is_local=False)
         fields = MessageFields(self._constants)
-        PathWriter(out, fields, self._outputs, self._macros).write_all(self._paths)
-        for key, output in self._outputs.items():
-            output.ends_with_newline = kept[key]
+        with out.block(f"def route({', '.join(['m', *lists])}):"):
+            PathWriter(
+                out, fields, self._outputs, self._macros, tallies, stop="return"
+            ).write_all(self._paths)
+        for output, ends in zip(self._outputs.values(), kept, strict=True):
+            output.ends_with_newline = ends
 
     def _write_plain_lines(self, out: SourceWriter) -> None:
         with out.block("def lines(chunk, count, origin, now):"):
-            out.line('rows = [row for row in chunk.split(b"\\n") if row]')
-            out.line("return frames(rows, origin, now)")
+            if "empty-lines" in self._reception.flags:
+                out.line('return frames(chunk.split(b"\\n")[:-1], origin, now)')
+            else:
+                out.line('rows = [row for row in chunk.split(b"\\n") if row]')
+                out.line("return frames(rows, origin, now)")
+        out.line()
         out.line()
 
     def _write_frames(self, out: SourceWriter, *, uses_lines: bool) -> None:
@@ -283,14 +356,19 @@ class ProgramCompiler:
             if uses_lines:
                 # Frames without newlines are lines.
                 out.line('chunk = b"\\n".join(frames) + b"\\n"')
-                out.line('if chunk.count(b"\\n") == len(frames):')
-                out.line("    return lines(chunk, len(frames), origin, now)")
+                with out.block('if chunk.count(b"\\n") == len(frames):'):
+                    out.line("return lines(chunk, len(frames), origin, now)")
             self._write_collectors(out)
             out.line("clock[0] = now")
             with out.block("for frame in frames:"):
-                out.line("m = parse(frame, origin, now)")
-                self._write_body(out)
+                call = self._route_call("parse(frame, origin, now)")
+                if "empty-lines" in self._reception.flags:
+                    out.line(call)
+                else:
+                    with out.block("if frame:"):
+                        out.line(call)
             self._write_return(out, is_joined=False)
+        out.line()
         out.line()
 
     def _write_messages(self, out: SourceWriter) -> None:
@@ -298,8 +376,10 @@ class ProgramCompiler:
             self._write_collectors(out)
             out.line("clock[0] = now")
             with out.block("for m in messages:"):
-                self._write_body(out)
+                out.line(self._route_call("m"))
             self._write_return(out, is_joined=False)
+        out.line()
+        out.line()
 
     def _write_collectors(self, out: SourceWriter) -> None:
         for output in self._outputs.values():

@@ -2,9 +2,7 @@
 Log paths become nested statements.
 
 One :class:`PathWriter` writes the body of the loop over messages: filters are ``if``s,
-rewrites are statements, a destination is an append to its list. What follows a
-junction is written into each of its branches, so that no message needs to be marked
-with how far it got.
+rewrites are statements, a destination is an append to its list.
 
 Rules (reference: log paths): a path *accepts* a message that reaches its end; an
 accepted message does not enter later paths when the path is final; fallback paths see
@@ -14,12 +12,13 @@ only messages that no other path accepted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Unsupported
-from logferry.codegen.filters import emit_filter
+from logferry.codegen.filters import emit_filter, stores_matches
+from logferry.codegen.parsers import PARSERS, emit_parser
 from logferry.codegen.records import emit_key, emit_record
 from logferry.codegen.rewrites import emit_rewrite
 from logferry.config.nodes import (
@@ -37,10 +36,14 @@ from logferry.message.model import Message
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
+    from logferry.pipeline.tallies import Tallies
 
 __all__ = ["Output", "PathWriter", "changes_messages"]
 
 _Leaf = Callable[[], None]
+
+_STEPS_MAX = 2000
+"""Statements of one program: more come from junctions behind junctions."""
 
 
 @dataclass(slots=True)
@@ -60,8 +63,29 @@ class Output:
         return f"records_{self.index}"
 
 
+@dataclass(slots=True)
+class _Run:
+    """What paths that are written one after the other have in common."""
+
+    is_top: bool
+    is_last: bool
+    leaf: _Leaf | None
+    accepted: str = ""
+
+
 class PathWriter:
-    """Writes log paths for one form."""
+    """
+    Writes log paths for one form.
+
+    Args:
+        out: where the statements go.
+        fields: the message at hand.
+        outputs: destination drivers by id.
+        context: what macros need.
+        tallies: counters of named filters, parsers and log paths.
+        stop: the statement that ends work on a message (``continue``, ``return``).
+
+    """
 
     def __init__(
         self,
@@ -69,12 +93,19 @@ class PathWriter:
         fields: Fields,
         outputs: dict[str, Output],
         context: MacroContext,
+        tallies: Tallies,
+        *,
+        stop: str,
     ) -> None:
         self.out = out
         self._fields = fields
         self._outputs = outputs
         self._context = context
+        self._tallies = tallies
+        self._stop = stop
+        self._must_copy = False
         self._flag_count = 0
+        self._step_count = 0
 
     def write_all(self, paths: list[LogPath]) -> None:
         """Write the top-level paths of a source as the body of its loop."""
@@ -86,75 +117,77 @@ class PathWriter:
         self,
         paths: list[LogPath],
         *,
-        is_top: bool,
+        is_top: bool = False,
+        is_last: bool = False,
         leaf: _Leaf | None = None,
     ) -> None:
-        """Write paths that all see the same message, each in its original state."""
+        """
+        Write paths that all see the same message, each in its original state.
+
+        ``is_last`` says that nobody looks at the message afterwards.
+        """
         normal = [path for path in paths if "fallback" not in path.flags]
         fallback = [path for path in paths if "fallback" in path.flags]
-        accepted = self._flag("accepted") if fallback else ""
-        if accepted:
-            self.out.line(f"{accepted} = False")
-        self._write_run(normal, paths, accepted, is_top=is_top, leaf=leaf)
-        if fallback:
-            with self.out.block(f"if not {accepted}:"):
-                self._write_run(fallback, paths, "", is_top=is_top, leaf=leaf)
+        run = _Run(is_top, is_last or is_top, leaf)
+        if not fallback:
+            self._write_run(normal, run)
+            return
+        run.accepted = self._flag("accepted")
+        self.out.line(f"{run.accepted} = False")
+        before = replace(run, is_last=False)
+        self._write_run(normal, before)
+        with self.out.block(f"if not {run.accepted}:"):
+            self._write_run(fallback, replace(run, accepted=""))
 
-    def _write_run(
-        self,
-        run: list[LogPath],
-        siblings: list[LogPath],
-        accepted: str,
-        *,
-        is_top: bool,
-        leaf: _Leaf | None,
-    ) -> None:
-        done = ""
+    def _write_run(self, paths: list[LogPath], run: _Run) -> None:
         depth = 0
-        for position, path in enumerate(run):
-            is_last = position == len(run) - 1
+        for position, path in enumerate(paths):
+            is_last = position == len(paths) - 1
             is_final = "final" in path.flags and not is_last
-            if is_final and not is_top and not done:
+            can_stop = run.is_top and not has_junction(path.elements)
+            done = ""
+            if is_final and not can_stop:
                 done = self._flag("done")
                 self.out.line(f"{done} = False")
+            statement = self._stop if can_stop else f"{done} = True"
+            skip_rest = statement if is_final else ""
 
-            skip_rest = ("continue" if is_top else f"{done} = True") if is_final else ""
-
-            def accept(skip_rest: str = skip_rest) -> None:
-                if leaf is not None:
-                    leaf()
-                if accepted:
-                    self.out.line(f"{accepted} = True")
+            def accept(skip_rest: str = skip_rest, name: str = path.name) -> None:
+                if run.leaf is not None:
+                    run.leaf()
+                if name:
+                    self.out.line(self._tallies.route(name, "egress"))
+                if run.accepted:
+                    self.out.line(f"{run.accepted} = True")
                 if skip_rest:
                     self.out.line(skip_rest)
 
-            self._write_isolated(path, siblings, accept)
-            if is_final and not is_top:
+            self._write_isolated(path, accept, is_last=is_last and run.is_last)
+            if done:
                 self.out.line(f"if not {done}:")
                 self.out.indent()
                 depth += 1
         for _ in range(depth):
             self.out.dedent()
 
-    def _write_isolated(
-        self, path: LogPath, siblings: list[LogPath], leaf: _Leaf
-    ) -> None:
+    def _write_isolated(self, path: LogPath, leaf: _Leaf, *, is_last: bool) -> None:
         """Write one path; what it changes is not seen by its siblings."""
-        span = f"# {path.name or 'log'} at {path.span.file}:{path.span.line}"
-        self.out.line(span)
+        self.out.line(f"# {path.name or 'log'} at {path.span.file}:{path.span.line}")
+        if path.name:
+            self.out.line(self._tallies.route(path.name, "ingress"))
         fields = self._fields
         if isinstance(fields, LineFields):
             before = fields.changed
             self._write(path.elements, leaf)
             fields.changed = before
-            return
-        if len(siblings) > 1 and changes_messages(path.elements):
-            saved = self._flag("unchanged")
-            copy = fields.constants.bind(copy_message, "copy_message")
-            self.out.line(f"{saved} = m")
-            self.out.line(f"m = {copy}(m)")
+        elif not is_last and changes_messages(path.elements):
+            original = self._flag("original")
+            self.out.line(f"{original} = m")
+            must_copy = self._must_copy
+            self._must_copy = True
             self._write(path.elements, leaf)
-            self.out.line(f"m = {saved}")
+            self._must_copy = must_copy
+            self.out.line(f"m = {original}")
         else:
             self._write(path.elements, leaf)
 
@@ -166,10 +199,15 @@ class PathWriter:
 
     def _write(self, elements: tuple[Element | Spec, ...], leaf: _Leaf) -> None:
         """Write ``elements`` in order, then ``leaf``."""
+        self._step_count += 1
+        if self._step_count > _STEPS_MAX:
+            raise Unsupported("there are too many ways through the junctions")
         if not elements:
             leaf()
             return
         first, rest = elements[0], elements[1:]
+        must_copy = self._must_copy
+        self._copy_before(first)
 
         def go_on() -> None:
             self._write(rest, leaf)
@@ -177,17 +215,15 @@ class PathWriter:
         match first:
             case Sources():
                 go_on()
-            case FilterStep(_, expression):
-                condition = emit_filter(expression, self._fields, self._context)
-                with self.out.block(f"if {condition}:"):
-                    go_on()
-            case ProcessStep(_, _, steps):
-                self._write((*steps, *rest), leaf)
+            case FilterStep():
+                self._write_filter(first, go_on)
+            case ProcessStep():
+                self._write_process(first, go_on)
             case Spec():
                 self._write_step(first, go_on)
             case Deliver(group):
                 if group.channel is not None:
-                    self._write_side([group.channel])
+                    self._write_alternatives([group.channel])
                 for spec in group.drivers:
                     self._deliver(spec.id)
                 go_on()
@@ -196,36 +232,87 @@ class PathWriter:
                 while rest and isinstance(rest[0], LogPath):
                     embedded.append(rest[0])
                     rest = rest[1:]
-                self._write_side(embedded)
+                self._write_alternatives(embedded)
                 self._write(rest, leaf)
             case Junction(branches):
-                self._write_junction(list(branches), go_on)
+                self._write_junction(list(branches), rest, leaf)
+        self._must_copy = must_copy
 
-    def _write_side(self, paths: list[LogPath]) -> None:
-        self._write_alternatives(paths, is_top=False)
+    def _copy_before(self, element: Element | Spec) -> None:
+        """Copy the message, if others still need it, before it is first changed."""
+        is_side_path = isinstance(element, Deliver | LogPath)  # they copy themselves
+        if self._must_copy and not is_side_path and changes_messages((element,)):
+            copy = self._fields.constants.bind(copy_message, "copy_message")
+            self.out.line(f"m = {copy}(m)")
+            self._must_copy = False
 
-    def _write_junction(self, branches: list[LogPath], go_on: _Leaf) -> None:
-        if self._is_choice(branches):
-            self._write_choice(branches, go_on)
-        else:
-            self._write_alternatives(branches, is_top=False, leaf=go_on)
+    def _write_filter(self, step: FilterStep, go_on: _Leaf) -> None:
+        condition = emit_filter(step.expression, self._fields, self._context)
+        is_counted = bool(step.name) and not step.name.startswith("#")
+        with self.out.block(f"if {condition}:"):
+            if is_counted:
+                self.out.line(self._tallies.filter(step.name, matched=True))
+            go_on()
+        if is_counted:
+            with self.out.block("else:"):
+                self.out.line(self._tallies.filter(step.name, matched=False))
 
-    @staticmethod
-    def _is_choice(branches: list[LogPath]) -> bool:
-        """Tell whether this is an if/elif/else whose branches cannot fail later."""
-        for position, branch in enumerate(branches):
-            is_last = position == len(branches) - 1
-            if "final" not in branch.flags and not is_last:
-                return False
-            if "fallback" in branch.flags:
-                return False
-            head, *tail = branch.elements or (None,)
-            if not isinstance(head, FilterStep) and not is_last:
-                return False
-            rest = tail if isinstance(head, FilterStep) else branch.elements
-            if not all(isinstance(item, Deliver) or _is_rewrite(item) for item in rest):
-                return False
-        return True
+    def _write_process(self, step: ProcessStep, go_on: _Leaf) -> None:
+        is_counted = step.kind == "parser" and not step.name.startswith("#")
+        if not is_counted:
+            self._write(step.steps, go_on)
+            return
+        passed = self._flag("parsed")
+        self.out.line(f"{passed} = False")
+        self._write(step.steps, lambda: self.out.line(f"{passed} = True"))
+        with self.out.block(f"if {passed}:"):
+            self.out.line(self._tallies.parser(step.name, is_parsed=True))
+            go_on()
+        with self.out.block("else:"):
+            self.out.line(self._tallies.parser(step.name, is_parsed=False))
+
+    # -- junctions ------------------------------------------------------------------
+
+    def _write_junction(
+        self, branches: list[LogPath], rest: tuple[Element | Spec, ...], leaf: _Leaf
+    ) -> None:
+        def go_on() -> None:
+            self._write(rest, leaf)
+
+        if isinstance(self._fields, LineFields):
+            # A changed field is a variable of its own here, and differs by branch:
+            # what follows is written into each branch.
+            if is_choice(branches):
+                self._write_choice(branches, go_on)
+            else:
+                self._write_alternatives(branches, leaf=go_on)
+            return
+        if is_choice(branches):
+            passed = "" if _takes_all(branches) else self._flag("passed")
+            if passed:
+                self.out.line(f"{passed} = True")
+            self._write_choice(branches, _nothing)
+            if not passed:
+                go_on()
+                return
+            with self.out.block("else:"):
+                self.out.line(f"{passed} = False")
+            with self.out.block(f"if {passed}:"):
+                go_on()
+            return
+        gathered = self._flag("gathered")
+        self.out.line(f"{gathered} = []")
+        copy = ""
+        if len(branches) > 1 and changes_messages(rest):
+            copy = self._fields.constants.bind(copy_message, "copy_message")
+        item = f"{copy}(m)" if copy else "m"
+        self._write_alternatives(
+            branches,
+            is_last=True,
+            leaf=lambda: self.out.line(f"{gathered}.append({item})"),
+        )
+        with self.out.block(f"for m in {gathered}:"):
+            go_on()
 
     def _write_choice(self, branches: list[LogPath], go_on: _Leaf) -> None:
         word = "if"
@@ -253,9 +340,9 @@ class PathWriter:
         else:
             self._write(elements, go_on)
 
-    def _write_step(self, spec: Spec, go_on: _Leaf) -> None:
-        from logferry.codegen.parsers import PARSERS, emit_parser
+    # -- steps ----------------------------------------------------------------------
 
+    def _write_step(self, spec: Spec, go_on: _Leaf) -> None:
         if spec.kind in PARSERS:
             if not isinstance(self._fields, MessageFields):
                 raise Unsupported(f"{spec.kind}() changes messages")
@@ -277,6 +364,45 @@ class PathWriter:
             self.out.line(f"{output.variable}.append({record.code})")
 
 
+def is_choice(branches: list[LogPath]) -> bool:
+    """Tell whether this is an if/elif/else whose branches cannot fail later."""
+    for position, branch in enumerate(branches):
+        is_last = position == len(branches) - 1
+        if "final" not in branch.flags and not is_last:
+            return False
+        if "fallback" in branch.flags or branch.name:
+            return False
+        head, *tail = branch.elements or (None,)
+        if not isinstance(head, FilterStep) and not is_last:
+            return False
+        rest = tail if isinstance(head, FilterStep) else branch.elements
+        if not all(isinstance(item, Deliver) or _is_rewrite(item) for item in rest):
+            return False
+        if isinstance(head, FilterStep) and head.name and head.name[0] != "#":
+            return False  # its messages are counted
+    return True
+
+
+def _takes_all(branches: list[LogPath]) -> bool:
+    """Tell whether the last branch is an ``else``."""
+    elements = branches[-1].elements
+    return not elements or not isinstance(elements[0], FilterStep)
+
+
+def _nothing() -> None:
+    """Write nothing: what follows comes behind all branches."""
+
+
+def has_junction(elements: tuple[Element | Spec, ...]) -> bool:
+    """Tell whether the end of ``elements`` may be reached more than once."""
+    for element in elements:
+        if isinstance(element, Junction) and not is_choice(list(element.branches)):
+            return True
+        if isinstance(element, ProcessStep) and has_junction(element.steps):
+            return True
+    return False
+
+
 def _is_rewrite(element: Element | None) -> bool:
     return isinstance(element, ProcessStep) and all(
         isinstance(step, Spec) and element.kind == "rewrite" for step in element.steps
@@ -289,10 +415,13 @@ def changes_messages(elements: tuple[Element | Spec, ...]) -> bool:
         match element:
             case ProcessStep() | Spec():
                 return True
-            case FilterStep():
-                return True  # store-matches; a copy too many harms nobody
+            case FilterStep() if stores_matches(element.expression):
+                return True
             case LogPath(inner) if changes_messages(inner):
                 return True
+            case Deliver(group) if group.channel is not None:
+                if changes_messages(group.channel.elements):
+                    return True
             case Junction(branches):
                 if any(changes_messages(branch.elements) for branch in branches):
                     return True
