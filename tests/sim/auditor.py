@@ -1,0 +1,76 @@
+"""
+The laws that every world must obey.
+
+Safety: what was delivered had been accepted; what was accepted is delivered when the
+faults have ended; a record arrives twice only if a connection ended while it was not
+acknowledged, and at most one window is sent again for each such end; within a
+connection records keep their order; the queue's columns are true.
+
+Liveness: when some server stayed up for long enough, deliveries go on; with failback,
+they go to the primary if it is up, or to the best server that is
+(``returns_to_best``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from logferry.policy.strategy import is_better
+from sim.simulator import LEASE_RECORDS, WINDOW_LEASES, Mode, Session, World
+
+
+def broken_laws(world: World) -> list[str]:
+    """Return the laws that ``world`` broke, each as a sentence."""
+    return [*_safety(world), *_liveness(world), *_order(world)]
+
+
+def _safety(world: World) -> Iterator[str]:
+    arrivals = Counter(n for session in world.sessions for n in session.received)
+    accepted = set(world.accepted)
+    if extra := arrivals.keys() - accepted:
+        yield f"delivered but never accepted: {sorted(extra)[:5]}"
+    if missing := accepted - arrivals.keys():
+        yield f"accepted but not delivered: {sorted(missing)[:5]} of {len(missing)}"
+    unacked = Counter(n for loss in world.losses for n in loss.unacked)
+    for number, count in arrivals.items():
+        if count > 1 + unacked[number]:
+            yield f"record {number} arrived {count} times, {unacked[number]} losses"
+    for loss in world.losses:
+        if len(loss.unacked) > WINDOW_LEASES * LEASE_RECORDS:
+            yield f"more than one window unacknowledged at {loss.at}"
+    ledger = world.queue.ledger
+    if ledger.accepted != len(accepted) or ledger.queued() != world.queue.count:
+        yield "the ledger does not balance"
+    if ledger.delivered != len(accepted):
+        yield f"{len(accepted) - ledger.delivered} records were never acknowledged"
+
+
+def _order(world: World) -> Iterator[str]:
+    for session in world.sessions:
+        if not session.is_order_excused and not _is_increasing(session):
+            yield f"order broken on {session.server.name} since {session.opened_at}"
+
+
+def _is_increasing(session: Session) -> bool:
+    received = session.received
+    return all(a < b for a, b in pairwise(received))
+
+
+def _liveness(world: World) -> Iterator[str]:
+    if not world.is_up:
+        yield f"no connection although a server was up: {world.policy.state}"
+        return
+    assert world.session is not None
+    current = world.session.server
+    if world.session.peer.mode is not Mode.UP:
+        yield f"stuck on {current.name}, which is {world.session.peer.mode}"
+    if world.plan.probes is None:
+        return
+    pool, plan = world.policy.pool, world.plan
+    wanted = pool.servers if plan.returns_to_best else (pool.primary,)
+    for server in wanted:
+        is_up = world.peer(server).mode is Mode.UP
+        if is_up and is_better(plan.strategy, pool, server, current):
+            yield f"on {current.name} although {server.name} was up for long"
