@@ -1,0 +1,165 @@
+"""A log server for tests: records every line, and misbehaves on command."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
+
+
+class Collector:
+    """
+    A TCP or TLS server on one address.
+
+    Attributes:
+        lines: every complete line received, in order, over all connections.
+        connections: how many connections were accepted.
+        empty_connections: those that ended without a byte.
+
+    """
+
+    def __init__(
+        self, address: str, port: int, context: ssl.SSLContext | None = None
+    ) -> None:
+        self.address = address
+        self.port = port
+        self.lines: list[bytes] = []
+        self.connections = 0
+        self.empty_connections = 0
+        self.client_certificates: list[bytes] = []
+        self.reads = True
+        self._context = context
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._changed = asyncio.Event()
+
+    async def __aenter__(self) -> Collector:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(
+            self._serve, self.address, self.port, ssl=self._context, limit=1 << 20
+        )
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        tls = writer.get_extra_info("ssl_object")
+        if tls is not None:
+            self.client_certificates.append(tls.getpeercert(binary_form=True) or b"")
+        self._changed.set()
+        rest = b""
+        is_empty = True
+        try:
+            while True:
+                while not self.reads:
+                    self._changed.clear()
+                    await self._changed.wait()
+                data = await reader.read(1 << 18)
+                if not data:
+                    break
+                is_empty = False
+                lines = (rest + data).split(b"\n")
+                rest = lines.pop()
+                self.lines.extend(lines)
+                self._changed.set()
+        except OSError:
+            pass
+        finally:
+            self.empty_connections += is_empty
+            self._writers.discard(writer)
+            self._changed.set()
+            writer.close()
+
+    async def wait_for_lines(self, count: int, timeout_s: float = 10.0) -> None:
+        """Wait until ``count`` lines have arrived."""
+        await self._wait(lambda: len(self.lines) >= count, timeout_s, f"{count} lines")
+
+    async def wait_for_connections(self, count: int, timeout_s: float = 10.0) -> None:
+        """Wait until ``count`` connections were accepted."""
+        await self._wait(
+            lambda: self.connections >= count, timeout_s, f"{count} connections"
+        )
+
+    async def _wait(self, is_done, timeout_s: float, what: str) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not is_done():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(
+                f"{self.address}: waited for {what}, have {len(self.lines)} lines, "
+                f"{self.connections} connections"
+            ) from None
+
+    async def stop(self, *, reset: bool = False) -> None:
+        """Stop listening and end all connections, with RST or FIN."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in tuple(self._writers):
+            if reset:
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                writer.transport.abort()
+            else:
+                writer.close()
+        self.reads = True
+        self._changed.set()
+        await asyncio.sleep(0)
+
+    def freeze(self) -> None:
+        """Stop reading; the kernel's buffers fill."""
+        self.reads = False
+
+
+class Sender:
+    """A client of a network source."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._address = (address, port)
+        self._writer: asyncio.StreamWriter | None = None
+        self.sent = 0
+
+    async def __aenter__(self) -> Sender:
+        _, self._writer = await asyncio.open_connection(*self._address)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._writer is not None
+        self._writer.close()
+
+    async def send(self, count: int = 1) -> None:
+        """Send ``count`` numbered messages."""
+        assert self._writer is not None
+        numbers = range(self.sent, self.sent + count)
+        self._writer.write(
+            b"".join(b"<13>Nov 21 12:00:00 h app: number %06d\n" % n for n in numbers)
+        )
+        self.sent += count
+        await self._writer.drain()
+
+    async def send_raw(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        assert self._writer is not None
+        self._writer.write(data)
+        await self._writer.drain()
+
+
+def numbers(lines: list[bytes]) -> list[int]:
+    """Return the numbers of messages that a :class:`Sender` sent."""
+    return [int(line.rpartition(b"number ")[2]) for line in lines if b"number " in line]

@@ -1,0 +1,143 @@
+"""The real daemon in a process of its own, watched through its log and control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from logferry.cli.ctl import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START_TIMEOUT_S = 20.0
+
+
+def free_port(*addresses: str) -> int:
+    """Return a TCP port that is free on all ``addresses`` now."""
+    for _ in range(100):
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.create_server((addresses[0], 0)))
+            port = first.getsockname()[1]
+            try:
+                for address in addresses[1:]:
+                    stack.enter_context(socket.create_server((address, port)))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
+
+
+class Daemon:
+    """
+    A running ``logferry run``.
+
+    ``async with Daemon(text, folder) as daemon:`` starts it and stops it again; the
+    exit status is then in ``returncode``.
+    """
+
+    def __init__(self, text: str, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.config = folder / "logferry.conf"
+        self.config.write_text("@version: 4.27\n" + text)
+        self.control = os.path.relpath(folder / "ctl")
+        self.events: list[str] = []
+        self.returncode: int | None = None
+        self._arguments = arguments
+        self._changed = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Daemon:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the daemon and wait until it says that it runs."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "logferry.cli.main", "run"),
+            *("-f", str(self.config), "--state-dir", str(self.folder / "state")),
+            *("--control", self.control),
+            *self._arguments,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._reader = asyncio.create_task(self._read())
+        await self.wait_for("starting up", START_TIMEOUT_S)
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            self.events.append(line.decode("utf-8", "replace").rstrip("\n"))
+            self._changed.set()
+        self._changed.set()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def wait_for(self, text: str, timeout_s: float = 10.0, count: int = 1) -> str:
+        """Wait until ``count`` events hold ``text``; return the last of them."""
+
+        def found() -> list[str]:
+            return [event for event in self.events if text in event]
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len(found()) < count:
+                    assert self._process is not None
+                    assert self._process.returncode is None, "\n".join(self.events)
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log = "\n".join(self.events)
+            raise AssertionError(f"no {text!r} ({count}x) in:\n{log}") from None
+        return found()[count - 1]
+
+    async def ctl(self, *words: str) -> str:
+        """Send one command to the control socket and return the answer."""
+        return await asyncio.to_thread(ask, self.control, list(words))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def stop(self) -> int:
+        """Stop with TERM and return the exit status."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(20):
+                self.returncode = await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            self.returncode = await self._process.wait()
+        if self._reader is not None:
+            await self._reader
+        return self.returncode
+
+    async def kill(self) -> None:
+        """Kill with KILL."""
+        assert self._process is not None
+        self._process.kill()
+        self.returncode = await self._process.wait()
+
+    def resident_kib(self) -> int:
+        """Return the resident memory in KiB."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmHWM"):
+                    return int(line.split()[1])
+        raise AssertionError("no VmHWM")
