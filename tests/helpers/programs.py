@@ -173,6 +173,7 @@ def compiled(text: str, environment: Mapping[str, str] | None = None) -> Site:
             for spec in group.drivers
         },
         host_name="loghost",
+        pid=1,
     )
     return Site(configuration, context, build_programs(configuration, context))
 

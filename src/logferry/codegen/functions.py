@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
     from logferry.codegen.macros import MacroContext
 
-__all__ = ["emit_function"]
+__all__ = ["FUNCTIONS", "emit_function"]
 
 
 def emit_function(function: Function, fields: Fields, context: MacroContext) -> str:
@@ -33,11 +33,11 @@ def emit_function(function: Function, fields: Fields, context: MacroContext) -> 
 
     if function.name in {"format-json", "format-flat-json"}:
         return emit_format_json(function, fields, context)
-    implementation = _FUNCTIONS.get(function.name)
+    implementation = FUNCTIONS.get(function.name)
     if implementation is None:
         raise TemplateError(
             f"unknown template function $({function.name}) "
-            + did_you_mean(function.name, [*_FUNCTIONS, "format-json"])
+            + did_you_mean(function.name, [*FUNCTIONS, "format-json"])
         )
     codes = [
         emit_template(pieces_of(parts, fields, context), fields).code
@@ -220,7 +220,7 @@ def _url_decode(*values: bytes) -> bytes:
     return b"".join(urllib.parse.unquote_to_bytes(value) for value in values)
 
 
-_FUNCTIONS: dict[str, Callable[..., bytes]] = {
+FUNCTIONS: dict[str, Callable[..., bytes]] = {
     "echo": _echo,
     "length": _length,
     "substr": _substr,

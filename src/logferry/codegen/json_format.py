@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
     from logferry.message.model import Message
 
-__all__ = ["emit_format_json"]
+__all__ = ["emit_format_json", "formatter_of"]
 
 _SCOPES: dict[str, tuple[str, ...]] = {
     "rfc3164": ("FACILITY", "PRIORITY", "HOST", "PROGRAM", "PID", "MESSAGE", "DATE"),
@@ -115,8 +115,13 @@ def emit_format_json(function: Function, fields: Fields, context: MacroContext) 
     pairs = _read_arguments(function)
     if isinstance(fields, LineFields):
         return _emit_on_line(function, pairs, fields, context)
-    formatter = _Formatter(pairs, context)
+    formatter = Formatter(pairs, context)
     return f"{fields.constants.bind(formatter, 'format_json')}(m)"
+
+
+def formatter_of(function: Function, context: MacroContext) -> Formatter:
+    """Return what formats messages. Raises ``TemplateError``."""
+    return Formatter(_read_arguments(function), context)
 
 
 def _emit_on_line(
@@ -228,7 +233,7 @@ def _nest(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return root
 
 
-class _Formatter:
+class Formatter:
     """``format-json`` over a message."""
 
     def __init__(self, pairs: _Pairs, context: MacroContext) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.codegen.filters import FILTERS
+from logferry.codegen.parsers import PARSERS
 from logferry.codegen.rewrites import REWRITES
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def rewrites() -> dict[str, type[Options]]:
 
 def parsers() -> dict[str, type[Options]]:
     """Return the options classes of parsers."""
-    return {}
+    return dict(PARSERS)

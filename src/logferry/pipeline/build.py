@@ -45,6 +45,7 @@ class BuildContext:
         renderings: by destination driver id.
         host_name: our own short name.
         local_time_zone: name of the system's zone, such as ``Europe/Budapest``.
+        pid: our own process id, for messages that report bad input.
 
     """
 
@@ -53,6 +54,7 @@ class BuildContext:
     metrics: Metrics = field(default_factory=Metrics)
     host_name: str = "localhost"
     local_time_zone: str = "UTC"
+    pid: int = field(default_factory=os.getpid)
 
 
 def build_programs(
@@ -78,7 +80,7 @@ def build_programs(
             macros,
             context.metrics,
             context.local_time_zone,
-            os.getpid(),
+            context.pid,
         )
         try:
             programs[source_id] = compiler.compile()

@@ -1,0 +1,49 @@
+"""
+Parsers: what takes text apart into name-value pairs; a failed one ends the path.
+
+A parser is a callable on a message and its input text; it writes into the message and
+tells whether it could. ``make_parser`` makes one from its options.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from logferry.codegen.parsers.base import ParserFunction, ParserOptions
+from logferry.codegen.template_text import parse_template
+from logferry.codegen.templates import emit_template, pieces_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.codegen.fields import MessageFields
+    from logferry.codegen.macros import MacroContext
+    from logferry.config.nodes import Spec
+    from logferry.config.schema import Options
+
+__all__ = ["PARSERS", "emit_parser", "make_parser"]
+
+_MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = {}
+
+PARSERS: dict[str, type[Options]] = {
+    name: options for name, (options, _) in _MAKERS.items()
+}
+"""Parsers by name."""
+
+
+def make_parser(spec: Spec, context: MacroContext) -> ParserFunction:
+    """Return the parser that ``spec`` describes. Raises ``TemplateError`` and such."""
+    _, make = _MAKERS[spec.kind]
+    return make(spec.options, context)
+
+
+def emit_parser(spec: Spec, fields: MessageFields, context: MacroContext) -> str:
+    """Return a condition that parses and tells whether it could."""
+    options = cast("ParserOptions", spec.options)
+    parse = make_parser(spec, context)
+    text = "m.message"
+    if options.template is not None:
+        parts = parse_template(options.template.text)
+        text = emit_template(pieces_of(parts, fields, context), fields).code
+    name = fields.constants.bind(parse, f"parse_{spec.kind.removesuffix('-parser')}")
+    return f"{name}(m, {text})"

@@ -1,0 +1,416 @@
+"""
+The reference interpreter: what a configuration means, slowly and obviously.
+
+Every message is parsed by the slow parser and walks through the resolved
+configuration; nothing is generated, merged, captured or shared. Macros and template
+functions, whose values the compatibility tables check, are the program's own.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import operator
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from logferry.codegen.filters import FILTERS
+from logferry.codegen.functions import FUNCTIONS
+from logferry.codegen.json_format import formatter_of
+from logferry.codegen.macros import MacroContext, macro_function
+from logferry.codegen.parsers import make_parser
+from logferry.codegen.patterns import compile_pattern
+from logferry.codegen.rewrites import REWRITES
+from logferry.codegen.template_text import Function, Literal, Macro, parse_template
+from logferry.config.nodes import (
+    And,
+    Comparison,
+    Configuration,
+    Deliver,
+    FilterCall,
+    FilterReference,
+    FilterStep,
+    Junction,
+    LogPath,
+    Not,
+    Or,
+    ProcessStep,
+    Sources,
+    Spec,
+    TemplateText,
+)
+from logferry.message.timestamps import Zone
+from logferry.syslog.encode import encode_sdata, first_word
+from logferry.syslog.parse import Parser
+
+if TYPE_CHECKING:
+    from logferry.codegen.rendering import Rendering
+    from logferry.message.model import Message, Origin, UnixNanos
+    from logferry.pipeline.build import BuildContext
+
+__all__ = ["Reference"]
+
+_ATTRIBUTES = {
+    "HOST": "host",
+    "FULLHOST": "host",
+    "PROGRAM": "program",
+    "PID": "pid",
+    "MSGID": "msgid",
+    "MSG": "message",
+    "MESSAGE": "message",
+    "MSGONLY": "message",
+}
+_OPERATORS = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "===": operator.eq,
+    "!==": operator.ne,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+
+
+@dataclass
+class Reference:
+    """Interprets one configuration for one source."""
+
+    configuration: Configuration
+    context: BuildContext
+    source_id: str
+    macros: MacroContext = field(init=False)
+    delivered: dict[str, list[tuple[bytes, bytes]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.macros = MacroContext(host_name=self.context.host_name.encode())
+        self.delivered = {}
+
+    def run(
+        self, frames: list[bytes], origin: Origin, now: UnixNanos
+    ) -> dict[str, list[tuple[bytes, bytes]]]:
+        """Return (key, record) of every destination that got something, in order."""
+        reception = self.context.receptions[self.source_id]
+        parser = Parser(
+            reception,
+            self.context.host_name,
+            self.context.pid,
+            self.context.local_time_zone,
+        )
+        self.macros.now[0] = now
+        for frame in frames:
+            if frame or "empty-lines" in reception.flags:
+                self.route(parser.parse(frame, origin, now))
+        return self.delivered
+
+    def route(self, message: Message) -> None:
+        """Send one message through all log paths that it may enter."""
+        entered = []
+        for path in self.configuration.log_paths:
+            names = [
+                spec.id
+                for element in path.elements
+                if isinstance(element, Sources)
+                for spec in element.group.drivers
+            ]
+            if "catchall" in path.flags or self.source_id in names:
+                entered.append(path)
+        self.alternatives(tuple(entered), message)
+
+    def alternatives(
+        self, paths: tuple[LogPath, ...], message: Message
+    ) -> list[Message]:
+        """Run sibling paths; return what came out of each."""
+        outcome: list[Message] = []
+        is_accepted = False
+        for wants_fallback in (False, True):
+            if wants_fallback and is_accepted:
+                break
+            for path in paths:
+                if ("fallback" in path.flags) != wants_fallback:
+                    continue
+                came_out = self.walk(path.elements, copy.deepcopy(message))
+                outcome += came_out
+                is_accepted = is_accepted or bool(came_out)
+                if came_out and "final" in path.flags:
+                    return outcome
+        return outcome
+
+    def walk(self, elements: tuple[Any, ...], message: Message) -> list[Message]:
+        """Run one path; return the messages that reach its end."""
+        for position, element in enumerate(elements):
+            rest = elements[position + 1 :]
+            match element:
+                case Sources():
+                    continue
+                case FilterStep():
+                    if not self.holds(element.expression, message):
+                        return []
+                case ProcessStep():
+                    return self.walk((*element.steps, *rest), message)
+                case Spec():
+                    if not self.apply(element, message):
+                        return []
+                case Deliver(group):
+                    if group.channel is not None:
+                        self.alternatives((group.channel,), message)
+                    for spec in group.drivers:
+                        self.deliver(spec.id, message)
+                case LogPath():
+                    before = elements[position - 1] if position else None
+                    if not isinstance(before, LogPath):
+                        self.alternatives(self.embedded(elements[position:]), message)
+                case Junction(branches):
+                    return [
+                        end
+                        for middle in self.alternatives(branches, message)
+                        for end in self.walk(rest, middle)
+                    ]
+        return [message]
+
+    @staticmethod
+    def embedded(elements: tuple[Any, ...]) -> tuple[LogPath, ...]:
+        """Return the log paths that ``elements`` begin with."""
+        found = []
+        for element in elements:
+            if not isinstance(element, LogPath):
+                break
+            found.append(element)
+        return tuple(found)
+
+    # -- templates ------------------------------------------------------------------
+
+    def expand(self, text: str, message: Message, macros: MacroContext) -> bytes:
+        """Return what a template prints."""
+        return self.parts(parse_template(text), message, macros)
+
+    def parts(
+        self, parts: tuple[Any, ...], message: Message, macros: MacroContext
+    ) -> bytes:
+        """Return what the parts of a template print."""
+        printed = b""
+        for part in parts:
+            match part:
+                case Literal(literal):
+                    printed += literal.encode("utf-8", "surrogateescape")
+                case Macro(name, default):
+                    value = self.macro(name, message, macros)
+                    printed += value or default.encode()
+                case Function("format-json" | "format-flat-json"):
+                    printed += formatter_of(part, macros)(message)
+                case Function(name, arguments):
+                    printed += FUNCTIONS[name](
+                        *[self.parts(item, message, macros) for item in arguments]
+                    )
+        return printed
+
+    @staticmethod
+    def macro(name: str, message: Message, macros: MacroContext) -> bytes:
+        """Return the value of a macro or name-value pair."""
+        function = macro_function(name, macros)
+        if function is not None:
+            return function(message)
+        return message.values.get(name, b"")
+
+    def value(self, name: str, message: Message) -> bytes:
+        """Return a field as filters see it."""
+        if name in _ATTRIBUTES:
+            value: bytes = getattr(message, _ATTRIBUTES[name])
+            return value
+        return self.macro(name, message, self.macros)
+
+    # -- filters --------------------------------------------------------------------
+
+    def holds(self, expression: Any, message: Message) -> bool:
+        """Tell whether a filter matches."""
+        match expression:
+            case And(parts):
+                return all([self.holds(part, message) for part in parts])
+            case Or(parts):
+                return any([self.holds(part, message) for part in parts])
+            case Not(part):
+                return not self.holds(part, message)
+            case FilterReference(_, inner):
+                return self.holds(inner, message)
+            case Comparison(left, sign, right):
+                return self.compare(left, sign, right, message)
+            case FilterCall(name, options):
+                return self.call(name, options, message)
+        raise AssertionError(expression)
+
+    def compare(
+        self, left: TemplateText, sign: str, right: TemplateText, message: Message
+    ) -> bool:
+        """Compare two templates."""
+        first = self.expand(left.text, message, self.macros)
+        second = self.expand(right.text, message, self.macros)
+        is_numeric = any(
+            side.hint in {"int", "int64", "float", "double"}
+            or side.text.strip("${}") in {"LEVEL_NUM", "SEVERITY_NUM", "FACILITY_NUM"}
+            or side.text in {"$PRI", "${PRI}"}
+            for side in (left, right)
+        )
+        if is_numeric and not sign.isalpha():
+            numbers = [_number(first), _number(second)]
+            if any(math.isnan(number) for number in numbers):
+                return sign in {"!=", "!=="}
+            return bool(_OPERATORS[sign](*numbers))
+        return bool(_OPERATORS[sign](first, second))
+
+    def call(self, name: str, options: Any, message: Message) -> bool:
+        """Evaluate one filter function."""
+        assert name in FILTERS
+        match name:
+            case "level" | "severity" | "priority":
+                return message.pri % 8 in options.codes
+            case "facility":
+                return message.pri // 8 in options.codes
+            case "tags":
+                return any(tag.encode() in message.tags for tag in options.names)
+            case "program" | "host" | "message":
+                text = self.value(name.upper(), message)
+            case "source":
+                text = message.origin.source
+            case "match" if options.value:
+                text = self.value(options.value, message)
+            case "match" if options.template is not None:
+                text = self.expand(options.template.text, message, self.macros)
+            case _:
+                assert name == "match", name
+                text = self.expand("$MSGHDR$MSG", message, self.macros)
+        return _matches(options, text)
+
+    # -- rewrites and parsers ---------------------------------------------------------
+
+    def apply(self, spec: Spec, message: Message) -> bool:
+        """Run one rewrite or parser; false when the message leaves the path."""
+        options: Any = spec.options
+        if spec.kind not in REWRITES:
+            parse = make_parser(spec, self.macros)
+            text = message.message
+            if options.template is not None:
+                text = self.expand(options.template.text, message, self.macros)
+            return parse(message, text)
+        if options.condition is not None and not self.holds(options.condition, message):
+            return True
+        match spec.kind:
+            case "set":
+                value = self.expand(options.template.text, message, self.macros)
+                self.assign(options.value, value, message)
+            case "subst":
+                self.assign(options.value, self.substituted(options, message), message)
+            case "set-tag":
+                tag = self.expand(options.template.text, message, self.macros)
+                if tag not in message.tags:
+                    message.tags.append(tag)
+            case "unset":
+                self.assign(options.value, b"", message)
+            case _:
+                raise AssertionError(spec.kind)
+        return True
+
+    def substituted(self, options: Any, message: Message) -> bytes:
+        """Return the value with what matches replaced."""
+        old = self.value(options.value, message)
+        new = self.expand(options.texts[1], message, self.macros)
+        assert options.type == "pcre"
+        pattern = re.compile(options.texts[0].encode())
+        return pattern.sub(lambda _: new, old, 0 if "global" in options.flags else 1)
+
+    @staticmethod
+    def assign(name: str, value: bytes, message: Message) -> None:
+        """Set a field."""
+        attribute = _ATTRIBUTES.get(name)
+        if attribute is None:
+            message.values[name] = value
+            return
+        setattr(message, attribute, value)
+        if attribute in {"program", "pid"}:
+            message.header = b""
+
+    # -- records ----------------------------------------------------------------------
+
+    def deliver(self, id_: str, message: Message) -> None:
+        """Render the message for a destination."""
+        rendering = self.context.renderings[id_]
+        record = self.record(rendering, message)
+        key = b""
+        if rendering.key is not None:
+            key = self.expand(rendering.key.text, message, self.macros)
+        self.delivered.setdefault(id_, []).append((key, record))
+
+    def record(self, rendering: Rendering, message: Message) -> bytes:
+        """Return the record."""
+        time = rendering.time
+        macros = replace(
+            self.macros,
+            format=time.format,
+            frac_digits=time.frac_digits,
+            zone=Zone(time.time_zone) if time.time_zone else None,
+        )
+        bsd = replace(macros, format="bsd", frac_digits=0)
+        match rendering.form:
+            case "rfc3164":
+                record = self.expand(
+                    "<$PRI>$DATE $FULLHOST $MSGHDR$MSG\n", message, bsd
+                )
+            case "file":
+                record = self.expand("$DATE $FULLHOST $MSGHDR$MSG\n", message, macros)
+            case "rfc5424":
+                record = self.protocol_record(rendering, message, macros)
+            case _:
+                assert rendering.template is not None
+                record = self.expand(rendering.template.text, message, macros)
+        if rendering.truncate_size >= 0:
+            record = record[: rendering.truncate_size]
+        if rendering.octet_count:
+            record = b"%d %b" % (len(record), record)
+        return record
+
+    def protocol_record(
+        self, rendering: Rendering, message: Message, macros: MacroContext
+    ) -> bytes:
+        """Return an RFC 5424 record."""
+        text = "$MSG" if rendering.template is None else rendering.template.text
+        return b" ".join(
+            [
+                b"<%d>1" % message.pri,
+                self.expand("$ISODATE", message, macros),
+                first_word(message.host),
+                first_word(message.program),
+                first_word(message.pid),
+                first_word(message.msgid),
+                encode_sdata(message.values) or b"-",
+                (b"\xef\xbb\xbf" if message.utf8 else b"")
+                + self.expand(text, message, macros)
+                + b"\n",
+            ]
+        )
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(int(text))
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return math.nan
+
+
+def _matches(options: Any, text: bytes) -> bool:
+    pattern, flags = options.pattern.encode(), options.flags
+    if options.type == "string":
+        if "substring" in flags:
+            return pattern in text
+        return text.startswith(pattern) if "prefix" in flags else text == pattern
+    if options.type == "glob":
+        return bool(compile_pattern(options.pattern, "glob", flags).search(text))
+    return bool(re.search(pattern, text))

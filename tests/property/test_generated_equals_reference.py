@@ -1,0 +1,373 @@
+"""All forms of a compiled program do what the reference interpreter does."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from helpers.programs import NOW, ORIGIN, Site, compiled
+from helpers.reference import Reference
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+_TEMPLATES = (
+    "$MSG\\n",
+    "$DATE $HOST $MSGHDR$MSG\\n",
+    "<$PRI>$ISODATE $HOST $PROGRAM[$PID]: $MSG\\n",
+    "$PROGRAM $PID\\n",
+    "$MSG",
+    "$HOST|$FULLHOST_FROM|$SOURCEIP|$LEVEL|$FACILITY|$LEVEL_NUM|${foo:-none}\\n",
+    "${PROGRAM:-nobody} $(echo $MSG $HOST) $(length $MSG)\\n",
+    "$UNIXTIME $(uppercase $PROGRAM) $PRI $TAGS\\n",
+    "$(format-json --scope rfc3164 --pair foo=$foo)\\n",
+    "$(format-json --key HOST --key MESSAGE n=$LEVEL_NUM)\\n",
+    "$(format-json --scope rfc5424,nv-pairs --exclude DATE)\\n",
+    "$STAMP $R_ISODATE $MSGHDR\\n",
+    "100% $HOST\\n",
+    "",
+)
+_WORDS = ("a", "su", "sshd", "root", "h", "x y")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def _calls() -> st.SearchStrategy[str]:
+    word = st.sampled_from(_WORDS)
+    flags = st.sampled_from(
+        (
+            "",
+            " type(string)",
+            " type(string) flags(prefix)",
+            " type(string) flags(substring)",
+            " type(glob)",
+        )
+    )
+    return st.one_of(
+        st.sampled_from(
+            (
+                "level(err..emerg)",
+                "level(info)",
+                "severity(debug..notice)",
+                "facility(mail, auth)",
+                "facility(kern..daemon)",
+                "tags(syslog.missing_pri)",
+                "tags(t1)",
+                "source(s)",
+                "match('a.*t')",
+                "match('o' value(foo))",
+                "message('^.{20,}')",
+                "program('^s')",
+                "program('^su$')",
+                "host('h.*')",
+            )
+        ),
+        st.builds(
+            lambda name, text, flag: f"{name}('{text}'{flag})",
+            st.sampled_from(("program", "host", "message")),
+            word,
+            flags,
+        ),
+        st.builds(
+            lambda left, sign, right: f'"{left}" {sign} "{right}"',
+            st.sampled_from(("$PROGRAM", "$HOST", "$MSG", "${foo}", "$PID")),
+            st.sampled_from(("==", "!=", "eq", "ne", "lt", "ge", "<", ">=")),
+            word,
+        ),
+        st.builds(
+            lambda left, sign, right: f'"{left}" {sign} {right}',
+            st.sampled_from(("$LEVEL_NUM", "$PID", "$MSG", "$PRI")),
+            st.sampled_from(("==", "!=", "<", ">=")),
+            st.integers(0, 40),
+        ),
+    )
+
+
+_filters = st.recursive(
+    _calls(),
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: f"({a} and {b})", inner, inner),
+        st.builds(lambda a, b: f"({a} or {b})", inner, inner),
+        st.builds(lambda a: f"not {a}", inner),
+    ),
+    max_leaves=4,
+)
+
+
+def _rewrites() -> st.SearchStrategy[str]:
+    value = st.sampled_from(("MESSAGE", "HOST", "PROGRAM", "PID", "foo", "bar.baz"))
+    plain = st.one_of(
+        st.builds(
+            lambda text, name: f"set({_quoted(text)} value({_quoted(name)}));",
+            st.sampled_from(("x", "$PROGRAM-$PID", "", "$MSG!", "${foo}o")),
+            value,
+        ),
+        st.builds(
+            lambda old, new, name, flags: (
+                f"subst({_quoted(old)} {_quoted(new)} value({_quoted(name)}){flags});"
+            ),
+            st.sampled_from(("a", "o+", "^s", "[0-9]", "t$", "root")),
+            st.sampled_from(("", "X", "$HOST")),
+            value,
+            st.sampled_from(("", " flags(global)")),
+        ),
+        st.sampled_from(
+            (
+                'set-tag("t1");',
+                'set("c" value("foo") condition(level(err..emerg)));',
+                'set("c" value("HOST") condition(program("su")));',
+            )
+        ),
+    )
+    return plain.map(lambda text: f"rewrite {{ {text} }};")
+
+
+_outputs = st.one_of(
+    st.sampled_from(
+        (
+            "",
+            "form(file)",
+            "form(file) ts-format(iso)",
+            "form(rfc5424)",
+            "form(rfc5424) octet-count(yes)",
+            "octet-count(yes)",
+            "truncate-size(30)",
+            "form(rfc5424) frac-digits(3)",
+            'form(file) time-zone("+05:30") ts-format(full)',
+        )
+    ),
+    st.builds(
+        lambda text, key: f"template({_quoted(text)}){key}",
+        st.sampled_from(_TEMPLATES[:-1]),
+        st.sampled_from(("", "", "", ' key("/$HOST/$PROGRAM")', ' key("$LEVEL")')),
+    ),
+)
+_destinations = _outputs.map(lambda text: f"destination {{ output({text}); }};")
+
+
+def _elements(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    flags = st.sampled_from(("", "flags(final);", "flags(fallback);"))
+    channel = st.builds(lambda body, flag: f"{{ {body} {flag} }}", inner, flags)
+    return st.one_of(
+        st.builds(lambda test, body: f"if ({test}) {{ {body} }};", _filters, inner),
+        st.builds(
+            lambda test, body, other: f"if ({test}) {{ {body} }} else {{ {other} }};",
+            _filters,
+            inner,
+            inner,
+        ),
+        st.lists(channel, min_size=1, max_size=3).map(
+            lambda items: (
+                "junction { " + " ".join(f"channel {item};" for item in items) + " };"
+            )
+        ),
+        st.lists(channel, min_size=1, max_size=2).map(
+            lambda items: " ".join(f"log {item};" for item in items)
+        ),
+    )
+
+
+_simple = st.one_of(
+    _destinations, _filters.map(lambda text: f"filter {{ {text} }};"), _rewrites()
+)
+_bodies = st.recursive(
+    st.lists(_simple, min_size=1, max_size=3).map(" ".join),
+    lambda inner: st.lists(
+        st.one_of(_simple, _elements(inner)), min_size=1, max_size=3
+    ).map(" ".join),
+    max_leaves=4,
+)
+_sources = st.sampled_from(
+    (
+        "",
+        "keep-hostname(yes)",
+        "flags(syslog-protocol)",
+        "flags(syslog-protocol) keep-hostname(yes)",
+        "flags(no-parse)",
+        "flags(no-hostname)",
+        "flags(empty-lines)",
+        'host-override("over") tags("t1")',
+        'program-override("prog")',
+        "keep-hostname(yes) chain-hostnames(yes)",
+        "keep-timestamp(no)",
+        "flags(dont-store-legacy-msghdr)",
+        'time-zone("Europe/Budapest")',
+    )
+)
+
+
+@st.composite
+def _configurations(draw: st.DrawFn) -> str:
+    source = draw(_sources)
+    flags = st.sampled_from(
+        ("", "", "flags(final);", "flags(fallback);", "flags(catchall);")
+    )
+    bodies = draw(st.lists(st.tuples(_bodies, flags), min_size=1, max_size=3))
+    end = draw(_destinations)
+    paths = [
+        f"log {{ source(s); {body} {end if not number else ''} {flag} }};"
+        for number, (body, flag) in enumerate(bodies)
+    ]
+    return f"source s {{ input({source}); }};\n" + "\n".join(paths)
+
+
+_HEADERS = (
+    b"<34>Oct 11 22:14:15 mymachine su[42]: ",
+    b"<13>Oct  1 22:14:15 h sshd: ",
+    b"<165>Jan 31 00:00:00 web-1 a ",
+    b"<191>Feb 28 23:59:59 10.0.0.1 p/sub[9]: ",
+    b"<0>Dec 31 12:00:00 h p: ",
+    b"<34>Oct 11 22:14:15 h ",
+    b"<34>Oct 11 22:14:15 h  ",
+    b"<34>Oct 11 22:14:15 h: ",
+    b"<34>Oct 11 22:14:15 fe80::1 p: ",
+    b"<34>Oct 11 22:14:15 h p[12: ",
+    b"<34>Oct 11 22:14:15 h p[12] ",
+    b"<34>Oct 11 22:14:15 h p[]: ",
+    b"<34>Oct 11 22:14:15 h p:",
+    b"<34>Oct 11 22:14:15 h : ",
+    b"<34>Oct 11 22:14:15 h [x]: ",
+    b"<34>Oct 11 22:14:15 ",
+    b"<34>Oct 11 22:14:15",
+    b"<34>Oct 1 22:14:15 h p: ",
+    b"<34>Feb 29 22:14:15 h p: ",
+    b"<34>Oct 11 25:14:15 h p: ",
+    b"<034>Oct 11 22:14:15 h p: ",
+    b"<999>Oct 11 22:14:15 h p: ",
+    b"<1234>Oct 11 22:14:15 h p: ",
+    b"<>Oct 11 22:14:15 h p: ",
+    b"<x>Oct 11 22:14:15 h p: ",
+    b"<34> Oct 11 22:14:15 h p: ",
+    b"<34>2026-10-11T22:14:15.003Z h p: ",
+    b"<34>Oct 11 22:14:15 last message repeated 3 times",
+    b"<34>Oct 11 22:14:15 Message forwarded from x: p: ",
+    b"<34>1 2026-10-11T22:14:15.003Z mymachine su 77 ID47 - ",
+    b'<34>1 2026-10-11T22:14:15+02:00 h a-b - - [x y="z" q="1"][w] ',
+    b"<34>1 2026-10-11T22:14:15Z - - - - - ",
+    b"<34>1 - h p 1 m - ",
+    b"<34>1 2026-10-11T22:14:15.1234567Z h p 1 m - ",
+    b'<34>1 2026-10-11T22:14:15Z h p 1 m [x y="a\\]b"] ',
+    b"<34>1 2026-10-11T22:14:15Z h p 1 m [x y=z] ",
+    b'<34>1 2026-10-11T22:14:15Z h p 1 m [x y="1" y="2"] ',
+    b'<34>1 2026-10-11T22:14:15Z h p 1 m [x y="1"][x z="2"] ',
+    b"<34>1 2026-10-11T22:14:15Z h p 1 m -",
+    b"<34>1 2026-10-11T22:14:15Z h p 1 m - \xef\xbb\xbf",
+    b"<34>1 2026-10-11T22:14:15Z " + b"h" * 300 + b" " + b"p" * 60 + b" 1 m - ",
+    b"<34>1 2026-10-11T22:14:15Z h p 1 m [bad ",
+    b"<34>2 2026-10-11T22:14:15Z h p 1 m - ",
+    b"42: *Mar  1 10:20:30.123: %SYS-5-X: ",
+    b"12 <13>",
+    b"no pri at all ",
+    b"",
+)
+_TEXTS = (
+    b"su root failed for a user",
+    b"root",
+    b"",
+    b"a",
+    b"two  spaces",
+    b" lead",
+    b"percent %b %s 100%",
+    b"h\xc3\xa9llo",
+    b"bad \xff\xfe utf8",
+    b'quote " \\ back',
+    b"tab\tcr\rnul-free \x01",
+    b"x" * 300,
+    b"12",
+)
+_lines = st.one_of(
+    st.builds(lambda a, b: a + b, st.sampled_from(_HEADERS), st.sampled_from(_TEXTS)),
+    st.builds(
+        lambda a, b: a + b,
+        st.sampled_from(_HEADERS[:3] + _HEADERS[29:31]),
+        st.sampled_from(_TEXTS),
+    ),
+    st.builds(
+        lambda head, place, junk: head[:place] + junk + head[place:] + b"text",
+        st.sampled_from(_HEADERS),
+        st.integers(0, 40),
+        st.sampled_from((b" ", b"[", b"]", b":", b'"', b"-", b"\\", b"=", b"<", b"0")),
+    ),
+    st.binary(max_size=60).map(
+        lambda data: data.replace(b"\n", b"").replace(b"\0", b"").rstrip(b"\r")
+    ),
+)
+
+
+@lru_cache(maxsize=512)
+def _site(text: str) -> Site:
+    return compiled(text)
+
+
+def _without_sequence(record: bytes) -> bytes:
+    """Error reports are numbered over all runs of a program."""
+    return re.sub(rb'sequenceId="\d+"', b'sequenceId="n"', record)
+
+
+def _expected(site: Site, lines: list[bytes]) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Return records in order, grouped by key in order of their first records."""
+    source_id = next(iter(site.programs))
+    found = Reference(site.configuration, site.context, source_id).run(
+        lines, ORIGIN, NOW
+    )
+    return {
+        name: [
+            (item[0], _without_sequence(item[1]))
+            for key in dict.fromkeys(key for key, _ in items)
+            for item in items
+            if item[0] == key
+        ]
+        for name, items in found.items()
+    }
+
+
+def _actual(site: Site, outputs: object) -> dict[str, list[tuple[bytes, bytes]]]:
+    found = {}
+    assert isinstance(outputs, tuple)
+    for name, batches in zip(site.program.outputs, outputs, strict=True):
+        records = []
+        for batch in batches:
+            assert batch.count == len(batch.offsets())
+            records += [
+                (batch.key, _without_sequence(record)) for record in batch.records()
+            ]
+        if records:
+            found[name] = records
+    return found
+
+
+_settings = settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@_settings
+@given(_configurations(), st.lists(_lines, max_size=8))
+@example(
+    "source s { input(); };\n"
+    "log { source(s); log { rewrite { set('x' value('HOST')); }; }; "
+    "destination { output(); }; };",
+    [b"<13>Oct  1 22:14:15 h sshd: x"],
+)
+def test_lines_and_frames_equal_the_reference(text: str, lines: list[bytes]) -> None:
+    site = _site(text)
+    expected = _expected(site, lines)
+    chunk = b"".join(line + b"\n" for line in lines)
+    run = site.program.lines(chunk, len(lines), ORIGIN, NOW)
+    assert _actual(site, run) == expected, site.program.source
+    run = site.program.frames(list(lines), ORIGIN, NOW)
+    assert _actual(site, run) == expected, site.program.source
+
+
+@_settings
+@given(_configurations(), st.lists(_lines, max_size=5))
+def test_frames_with_newlines_equal_the_reference(
+    text: str, lines: list[bytes]
+) -> None:
+    frames = [line[:20] + b"\n" + line[20:] for line in lines]
+    site = _site(text)
+    run = site.program.frames(frames, ORIGIN, NOW)
+    assert _actual(site, run) == _expected(site, frames), site.program.source
