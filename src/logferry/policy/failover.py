@@ -58,12 +58,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TypeAlias
 
 from logferry.errors import StateError
 from logferry.policy import events
+from logferry.policy.actions import (
+    Abandon,
+    Action,
+    Adopt,
+    CancelProbe,
+    CloseProbe,
+    Connect,
+    Drain,
+    Probe,
+)
 from logferry.policy.backoff import Backoff, Chance
-from logferry.policy.pool import Pool, Server, ServerPlan, ServerState, Standing
+from logferry.policy.pool import (
+    Pool,
+    Server,
+    ServerPlan,
+    ServerReport,
+    ServerState,
+)
 from logferry.policy.prober import ProbePlan, Prober
 from logferry.policy.relapse import HoldTime
 from logferry.policy.search import Search
@@ -102,58 +117,6 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
-    """Open a connection; answer with ``on_connected`` or ``on_connect_failed``."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Give up the attempt that is under way; it must not answer any more."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Send nothing new on the connection; close it when all is acknowledged."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Open a connection on trial; answer with ``on_probe_result``."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class CloseProbe:
-    """The probe's connection is not needed: close it."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class CancelProbe:
-    """Give up the probe that is under way; it must not answer any more."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """The probe's connection becomes the connection."""
-
-    server: Server
-
-
-Action: TypeAlias = Connect | Abandon | Drain | Probe | CloseProbe | CancelProbe | Adopt
-
-
-@dataclass(frozen=True, slots=True)
 class FailoverPlan:
     """
     How servers are chosen.
@@ -181,20 +144,6 @@ class FailoverPlan:
     hold_time_max_s: float = 3600.0
     strategy: Strategy = Strategy.ROUND_ROBIN
     location: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerReport:
-    """One line of ``ctl pool``; times are monotonic seconds."""
-
-    server: Server
-    state: ServerState
-    since: float | None
-    why: str
-    is_current: bool
-    is_drained: bool
-    probe_successes: int | None
-    probe_due_at: float | None
 
 
 def _server_plans(servers: Sequence[str | ServerPlan]) -> list[ServerPlan]:
@@ -307,32 +256,22 @@ class Failover:
     def drain(self, server: Server, now: float) -> None:
         """Keep away from ``server`` until ``undrain``; the last one stays in use."""
         self.pool.drain(server)
-        if self.state is State.IDLE:
-            return
-        if server == self.current:
-            self._move_away("drained", now)
+        if server == self.current and self.state is not State.IDLE:
             self._moved_from.add(server)
-        else:
-            self._update_probers(now)
+        self._review("drained", now)
 
     def undrain(self, server: Server, now: float) -> None:
         """Let ``server`` be used again, and return to it if ``drain`` left it."""
         self.pool.undrain(server)
-        if self.state is not State.IDLE:
-            self._update_probers(now)
+        self._review("drained", now)
 
     def set_servers(self, servers: Sequence[str | ServerPlan], now: float) -> None:
         """Make the list consist of ``servers``; who stays keeps its connection."""
         if not servers:
             return
         self._moved_from.difference_update(self.pool.replace(_server_plans(servers)))
-        is_gone = self.pool.rank(self.current) < 0
-        if self.state is State.IDLE:
-            self.current = self._choose_first() if is_gone else self.current
-        elif is_gone:
-            self._move_away("no member any more", now)
-        else:
-            self._update_probers(now)
+        is_member = self.pool.rank(self.current) >= 0
+        self._review("drained" if is_member else "no member any more", now)
 
     # -- outputs --------------------------------------------------------------
 
@@ -376,7 +315,7 @@ class Failover:
         return tuple(self._report(server) for server in self.pool.servers)
 
     def _report(self, server: Server) -> ServerReport:
-        standing: Standing = self.pool.standing(server)
+        standing = self.pool.standing(server)
         prober = self._probers.get(server)
         return ServerReport(
             server,
@@ -421,6 +360,16 @@ class Failover:
         self.reason = error
         self.pool.note(self.current, ServerState.FAILED, now, error)
         self.retry_at = now + self._search.fail(self.current, self._candidates())
+
+    def _review(self, reason: str, now: float) -> None:
+        """Adapt to a change of the pool; ``reason`` is why current may be unusable."""
+        is_usable = self.current in self.pool.usable()
+        if self.state is State.IDLE:
+            self.current = self.current if is_usable else self._choose_first()
+        elif is_usable:
+            self._update_probers(now)
+        else:
+            self._move_away(reason, now)
 
     def _move_away(self, reason: str, now: float) -> None:
         """Leave a current server that may not be used any more."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from logferry.errors import StateError
 
-__all__ = ["Pool", "Server", "ServerPlan", "ServerState", "Standing"]
+__all__ = ["Pool", "Server", "ServerPlan", "ServerReport", "ServerState", "Standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,20 @@ class Standing:
     state: ServerState = ServerState.UNUSED
     since: float | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """One line of ``ctl pool``; times are monotonic seconds."""
+
+    server: Server
+    state: ServerState
+    since: float | None
+    why: str
+    is_current: bool
+    is_drained: bool
+    probe_successes: int | None
+    probe_due_at: float | None
 
 
 class Pool:

@@ -465,6 +465,19 @@ def test_newcomers_never_reuse_a_position():
     assert [server.position for server in stage.policy.servers] == [0, 3]
 
 
+def test_drained_server_that_was_the_only_member_left_is_left_for_a_newcomer():
+    stage = Stage("a", "b", up="a b c")
+    a, _ = stage.policy.servers
+    stage.policy.drain(a, 1)
+    stage.settle()
+    stage.policy.set_servers(("a",), 2)
+    stage.settle()
+    assert stage.connected_to == "a"
+    stage.policy.set_servers(("a", "c"), 3)
+    stage.settle()
+    assert stage.connected_to == "c"
+
+
 # -- strategy, tiers, memory
 
 

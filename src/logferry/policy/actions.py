@@ -1,0 +1,75 @@
+"""
+What the failover policy asks its driver to do, in the order given.
+
+The driver does each at once and answers with facts; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from logferry.policy.pool import Server
+
+__all__ = [
+    "Abandon",
+    "Action",
+    "Adopt",
+    "CancelProbe",
+    "CloseProbe",
+    "Connect",
+    "Drain",
+    "Probe",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a connection; answer with ``on_connected`` or ``on_connect_failed``."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Give up the attempt that is under way; it must not answer any more."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Send nothing new on the connection; close it when all is acknowledged."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Open a connection on trial; answer with ``on_probe_result``."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class CloseProbe:
+    """The probe's connection is not needed: close it."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class CancelProbe:
+    """Give up the probe that is under way; it must not answer any more."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The probe's connection becomes the connection."""
+
+    server: Server
+
+
+Action: TypeAlias = Connect | Abandon | Drain | Probe | CloseProbe | CancelProbe | Adopt
