@@ -8,7 +8,8 @@ connection records keep their order; the queue's columns are true.
 
 Liveness: when some server stayed up for long enough, deliveries go on; with failback,
 they go to the primary if it is up, or to the best server that is
-(``returns_to_best``).
+(``returns_to_best``). And it is no frenzy: attempts are no more than the waits that the
+plan prescribes allow.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sim.simulator import LEASE_RECORDS, WINDOW_LEASES, Mode, Session, World
 
 def broken_laws(world: World) -> list[str]:
     """Return the laws that ``world`` broke, each as a sentence."""
-    return [*_safety(world), *_liveness(world), *_order(world)]
+    return [*_safety(world), *_liveness(world), *_order(world), *_frenzy(world)]
 
 
 def _safety(world: World) -> Iterator[str]:
@@ -74,3 +75,20 @@ def _liveness(world: World) -> Iterator[str]:
         is_up = world.peer(server).mode is Mode.UP
         if is_up and is_better(plan.strategy, pool, server, current):
             yield f"on {current.name} although {server.name} was up for long"
+
+
+def _frenzy(world: World) -> Iterator[str]:
+    plan, count = world.plan, len(world.peers)
+    wait_s = plan.reopen_delay_s
+    if plan.backoff is not None:
+        wait_s = plan.backoff.initial_s * (1 - plan.backoff.jitter) / count
+    # Without waiting: the first attempt, what an operator causes, and with backoff one
+    # round after each connection that held, and one after each that a probe gave us.
+    rounds = 1.0 + 2 * world.interventions
+    if plan.backoff is not None:
+        rounds += sum(item.closed_at - item.opened_at >= 1 for item in world.sessions)
+    if plan.probes is not None:
+        rounds += count * world.end_at / (plan.probes.interval_s * 0.7)
+    allowed = world.end_at / wait_s + rounds * count
+    if world.connect_count > allowed:
+        yield f"{world.connect_count} attempts, at most {allowed:.0f} are due"

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heappop, heappush
+from math import inf
 from random import Random
 from typing import Any
 
@@ -61,6 +62,7 @@ class Mode(Enum):
     DOWN = auto()  # refuses; connections are reset
     HOLE = auto()  # packets vanish
     HANG = auto()  # accepts, but never finishes a handshake
+    FLAP = auto()  # accepts, and hangs up at once
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Session:
     is_open: bool = True
     is_order_excused: bool = False
     progress_at: float = 0.0
+    closed_at: float = inf
 
 
 @dataclass(slots=True)
@@ -147,6 +150,8 @@ class World:
         self.accepted: list[int] = []
         self.attempts: dict[tuple[type, Server], int] = {}
         self.attempt_count = 0
+        self.connect_count = 0
+        self.interventions = 0
         self.history: list[tuple[float, str]] = []
         self.heal_at = 0.0
         self.end_at = 0.0
@@ -226,9 +231,7 @@ class World:
         self.pump()
 
     def _fault(self, peer: Peer) -> None:
-        mode = self.chance.choice(
-            (Mode.UP, Mode.UP, Mode.UP, Mode.DOWN, Mode.DOWN, Mode.HOLE, Mode.HANG)
-        )
+        mode = self.chance.choice((*[Mode.UP] * 3, Mode.DOWN, *Mode))
         self.set_mode(peer, mode)
         if self.chance.random() < 0.2:
             self._reset(peer)
@@ -267,6 +270,7 @@ class World:
         server = self.chance.choice(self.policy.servers)
         drained = self.policy.drained
         fate = self.chance.random()
+        self.interventions += 1
         if fate < 0.3:
             self._restart()
         elif fate < 0.5:
@@ -317,6 +321,7 @@ class World:
         self.note(f"{type(action).__name__} {server.name}")
         match action:
             case Connect() | Probe():
+                self.connect_count += isinstance(action, Connect)
                 key = (type(action), server)
                 assert key not in self.attempts, f"two of {key} at once"
                 self.attempt_count += 1
@@ -339,7 +344,7 @@ class World:
     def _knock(self, key: tuple[type, Server], number: int) -> None:
         """Let an attempt reach its server."""
         match self.peer(key[1]).mode:
-            case Mode.UP:
+            case Mode.UP | Mode.FLAP:
                 self._answer(key, number, "")
             case Mode.DOWN:
                 self._answer(key, number, "refused")
@@ -374,6 +379,8 @@ class World:
         self.note(f"up on {server.name}")
         session = Session(server, peer, self.now)
         peer.sessions.append(session)
+        if peer.mode is Mode.FLAP:
+            self._reset(peer)
         self.sessions.append(session)
         self.session = session
         self.pump()
@@ -438,6 +445,7 @@ class World:
 
     def _close(self, session: Session) -> None:
         session.is_open = False
+        session.closed_at = self.now
         if session in session.peer.sessions:
             session.peer.sessions.remove(session)
 

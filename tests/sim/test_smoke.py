@@ -9,6 +9,7 @@ import pytest
 
 from logferry.policy.failover import Failover
 from logferry.policy.prober import Prober
+from logferry.policy.search import Search
 from logferry.queues.memory import MemoryQueue
 from sim.auditor import broken_laws
 from sim.run import play
@@ -55,6 +56,7 @@ SABOTAGE: list[tuple[type, str, Callable[..., object]]] = [
     (Prober, "is_enough", lambda prober, hold_time_s, now: False),
     (Failover, "_next_server", lambda policy: policy.current),
     (Failover, "_update_probers", lambda policy, now: None),
+    (Search, "fail", lambda search, server, candidates: 0.0),
     (MemoryQueue, "rewind", lambda queue, token=None: None),
 ]
 

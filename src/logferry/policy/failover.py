@@ -42,7 +42,9 @@ a primary that is dead at start is left, and probed, like one that died later.
 
 (3) Whenever the current server changes, each better one that we would return to gets
 a :class:`Prober`: the primary, or with ``returns_to_best`` all of them. Its first
-probe is due at once. The probe after which enough were answered hands over its
+probe is due at once, or after an interval if its last connection did not hold (1):
+a primary that accepts and hangs up must not be adopted in a tight loop either. The
+probe after which enough were answered hands over its
 connection (``Adopt``): the old one is drained, not cut, and a pending attempt is
 abandoned. ``hold_time_s`` is how long probes must have been good without a failure;
 relapses double it (``relapse.py``).
@@ -180,6 +182,7 @@ class Failover:
         self._connected_at = 0.0
         self._probers: dict[Server, Prober] = {}
         self._moved_from: set[Server] = set()
+        self._unstable: set[Server] = set()
         self._actions: list[Action] = []
         self._events: list[Event] = []
         self.current = self._choose_first()
@@ -218,6 +221,9 @@ class Failover:
         self._expect(State.UP)
         if now - self._connected_at >= STABLE_S:
             self._search.succeed()
+            self._unstable.discard(self.current)
+        else:
+            self._unstable.add(self.current)
         self._hold_time.on_lost(now)
         self._fail(error, now)
 
@@ -269,7 +275,9 @@ class Failover:
         """Make the list consist of ``servers``; who stays keeps its connection."""
         if not servers:
             return
-        self._moved_from.difference_update(self.pool.replace(_server_plans(servers)))
+        gone = self.pool.replace(_server_plans(servers))
+        self._moved_from.difference_update(gone)
+        self._unstable.difference_update(gone)
         is_member = self.pool.rank(self.current) >= 0
         self._review("drained" if is_member else "no member any more", now)
 
@@ -448,7 +456,8 @@ class Failover:
         plan = self.plan.probes or ProbePlan(self.plan.reopen_delay_s, required=1)
         for server in wanted:
             if server not in self._probers:
-                self._probers[server] = Prober(plan, self._chance, now)
+                wait_s = plan.interval_s if server in self._unstable else 0.0
+                self._probers[server] = Prober(plan, self._chance, now + wait_s)
 
     def _probe(self, server: Server, prober: Prober, now: float) -> None:
         prober.on_started(now)
@@ -470,7 +479,6 @@ class Failover:
         self.current = server
         self.reason = "failback"
         self._actions.append(Adopt(server))
-        self._search.succeed()
         self._become_up(now)
         self._hold_time.on_returned(now)
         self._update_probers(now)

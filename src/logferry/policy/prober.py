@@ -41,19 +41,24 @@ class Prober:
     """
     The probes of one server.
 
+    Args:
+        plan: how to probe.
+        chance: for the jitter.
+        first_at: when the first probe is due.
+
     States: *scheduled* (``due_at`` is set), *probing* (it is ``None``).
     """
 
     __slots__ = ("_chance", "_good_since", "_started_at", "due_at", "plan", "successes")
 
-    def __init__(self, plan: ProbePlan, chance: Chance, now: float) -> None:
+    def __init__(self, plan: ProbePlan, chance: Chance, first_at: float) -> None:
         assert plan.required > 0
         self.plan = plan
         self._chance = chance
-        self._started_at = now
-        self._good_since = now
+        self._started_at = first_at
+        self._good_since = first_at
         self.successes = 0
-        self.due_at: float | None = now  # the first probe is due at once
+        self.due_at: float | None = first_at
 
     @property
     def is_probing(self) -> bool:

@@ -335,6 +335,20 @@ def test_server_that_accepts_and_hangs_up_is_not_tried_in_a_tight_loop():
     assert [at for at, _ in stage.attempts()] == [0, 1, 3, 7, 15, 23]
 
 
+def test_primary_that_accepts_and_hangs_up_is_not_adopted_in_a_tight_loop():
+    stage = failed_over(probes=ProbePlan(10, 1), backoff=BACKOFF)
+    stage.revive("p")
+    stage.run(10.5)
+    assert stage.connected_to == "p"
+    stage.kill("p")
+    stage.revive("p")
+    stage.run(20)
+    assert stage.connected_to == "f1"
+    assert stage.probes()[-1] == 10
+    stage.run(20.5)
+    assert stage.connected_to == "p"
+
+
 # -- returning
 
 

@@ -10,10 +10,10 @@ from logferry.policy.prober import ProbePlan, Prober
 
 
 def prober(**plan: float) -> Prober:
-    return Prober(ProbePlan(**plan), ScriptedChance([0.5]), now=100)  # type: ignore[arg-type]
+    return Prober(ProbePlan(**plan), ScriptedChance([0.5]), first_at=100)  # type: ignore[arg-type]
 
 
-def test_first_probe_is_due_at_once():
+def test_first_probe_is_due_when_it_was_asked_for():
     assert prober().due_at == 100
 
 
