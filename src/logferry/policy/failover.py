@@ -222,7 +222,7 @@ class Failover:
         if now - self._connected_at >= STABLE_S:
             self._search.succeed()
             self._unstable.discard(self.current)
-        else:
+        elif self.plan.backoff is not None:
             self._unstable.add(self.current)
         self._hold_time.on_lost(now)
         self._fail(error, now)
