@@ -42,12 +42,11 @@ a primary that is dead at start is left, and probed, like one that died later.
 
 (3) Whenever the current server changes, each better one that we would return to gets
 a :class:`Prober`: the primary, or with ``returns_to_best`` all of them. Its first
-probe is due at once, or after an interval if its last connection did not hold (1):
-a primary that accepts and hangs up must not be adopted in a tight loop either. The
-probe after which enough were answered hands over its
-connection (``Adopt``): the old one is drained, not cut, and a pending attempt is
-abandoned. ``hold_time_s`` is how long probes must have been good without a failure;
-relapses double it (``relapse.py``).
+probe is due at once; with ``backoff`` only after an interval if its last connection
+did not hold (1), lest a primary that accepts and hangs up be adopted in a tight loop.
+The probe after which enough were answered hands over its connection (``Adopt``): the
+old one is drained, not cut, and a pending attempt is abandoned. ``hold_time_s`` is how
+long probes must have been good without a failure; relapses double it (``relapse.py``).
 
 (4) ``undrain`` of a server that ``drain`` moved us away from brings us back after one
 good probe, also without failback. Members that come (``set_servers``) are stepped to
