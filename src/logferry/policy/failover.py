@@ -47,6 +47,8 @@ did not hold (1), lest a primary that accepts and hangs up be adopted in a tight
 The probe after which enough were answered hands over its connection (``Adopt``): the
 old one is drained, not cut, and a pending attempt is abandoned. ``hold_time_s`` is how
 long probes must have been good without a failure; relapses double it (``relapse.py``).
+With ``backoff``, when nothing is connected and a whole round was in vain, one good
+probe is enough: there is no better connection that we could risk.
 
 (4) ``undrain`` of a server that ``drain`` moved us away from brings us back after one
 good probe, also without failback. Members that come (``set_servers``) are stepped to
@@ -244,7 +246,7 @@ class Failover:
         self._events.append(
             events.ProbeSucceeded(received, required, self._name_unless_primary(server))
         )
-        if prober.is_enough(self._hold_time.current_s, now):
+        if prober.is_enough(self._hold_time.current_s, now) or self._is_desperate():
             self._return_to(server, now)
         else:
             self._actions.append(CloseProbe(server))
@@ -395,6 +397,12 @@ class Failover:
             self._actions.append(Drain(self.current))
         if self.state is not State.WAITING:  # it may work; else we know that it failed
             self.pool.note(self.current, ServerState.UNUSED, now, why)
+
+    def _is_desperate(self) -> bool:
+        """Tell whether any connection at all would do."""
+        if self.plan.backoff is None or self.state is State.UP:
+            return False
+        return self._search.round_count > 0
 
     def _candidates(self) -> list[Server]:
         """Return the servers that stepping may reach, in order of preference."""

@@ -410,6 +410,28 @@ def test_stepping_onto_a_server_that_is_probed_cancels_the_probe():
     assert policy.prober(f1) is None
 
 
+def test_with_backoff_one_good_probe_is_enough_when_all_failovers_are_dead():
+    stage = failed_over(up="", backoff=BACKOFF)
+    stage.revive("p")
+    stage.run(10)
+    assert stage.connected_to == "p"
+
+
+def test_without_backoff_all_probes_are_required_even_when_all_failovers_are_dead():
+    stage = failed_over(up="")
+    stage.revive("p")
+    stage.run(30)
+    assert stage.connected_to is None
+    stage.run(31)
+    assert stage.connected_to == "p"
+
+
+def test_with_backoff_a_working_failover_is_not_left_before_all_probes():
+    stage = failed_over(up="p f1", backoff=BACKOFF)
+    stage.run(19)  # good at 0 and 10
+    assert stage.connected_to == "f1"
+
+
 # -- drain, members
 
 
@@ -440,6 +462,15 @@ def test_drained_server_is_skipped():
     stage.kill("p")
     stage.run(1)
     assert stage.connected_to == "f2"
+
+
+def test_server_that_was_drained_before_the_start_is_not_tried_first():
+    policy = Failover(FailoverPlan(("p", "f1")), ScriptedChance())
+    p, f1 = policy.servers
+    policy.drain(p, 0)
+    policy.start(1)
+    assert policy.take_actions() == [Connect(f1)]
+    assert policy.drained == {p}
 
 
 def test_last_server_cannot_be_drained():
