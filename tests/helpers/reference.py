@@ -232,9 +232,9 @@ class Reference:
         """Tell whether a filter matches."""
         match expression:
             case And(parts):
-                return all([self.holds(part, message) for part in parts])
+                return all(self.holds(part, message) for part in parts)
             case Or(parts):
-                return any([self.holds(part, message) for part in parts])
+                return any(self.holds(part, message) for part in parts)
             case Not(part):
                 return not self.holds(part, message)
             case FilterReference(_, inner):

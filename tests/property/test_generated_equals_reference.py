@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from helpers.programs import NOW, ORIGIN, Site, compiled
-from helpers.reference import Reference
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from helpers.programs import NOW, ORIGIN, Site, compiled
+from helpers.reference import Reference
 
 _TEMPLATES = (
     "$MSG\\n",

@@ -19,6 +19,7 @@ from logferry.message.model import Message, Stamp, UnixNanos
 from logferry.message.timestamps import MONTHS, StampFormat, Zone, format_offset
 from logferry.syslog.encode import encode_sdata
 from logferry.syslog.names import SEVERITY_NAMES, facility_name
+from logferry.telemetry.counters import Metrics
 
 __all__ = ["ATTRIBUTES", "MacroContext", "MacroFunction", "macro_function"]
 
@@ -65,6 +66,7 @@ class MacroContext:
     started_ns: int = 0
     now: list[UnixNanos] = field(default_factory=lambda: [UnixNanos(0)])
     sdata_prefix: str = ".SDATA."
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def macro_function(name: str, context: MacroContext) -> MacroFunction | None:

@@ -8,14 +8,40 @@ variable when a single piece is the whole record.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from logferry.codegen.fields import Fields, LineFields, Piece, Unsupported
+from logferry.codegen.emit import Constants, compile_source
+from logferry.codegen.fields import (
+    Fields,
+    LineFields,
+    MessageFields,
+    Piece,
+    Unsupported,
+)
 from logferry.codegen.functions import emit_function
 from logferry.codegen.macros import MacroContext
-from logferry.codegen.template_text import Function, Literal, Macro, Part
+from logferry.codegen.template_text import (
+    Function,
+    Literal,
+    Macro,
+    Part,
+    parse_template,
+)
 
-__all__ = ["Record", "emit_template", "merge_pieces", "pieces_of"]
+if TYPE_CHECKING:
+    from logferry.config.nodes import TemplateText
+    from logferry.message.model import Message
+
+__all__ = [
+    "Record",
+    "emit_template",
+    "emit_text",
+    "merge_pieces",
+    "pieces_of",
+    "template_function",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +57,24 @@ class Record:
 
     code: str
     ends_with_newline: bool
+
+
+def emit_text(text: str, fields: Fields, context: MacroContext) -> str:
+    """Return an expression for the template ``text``. Raises ``TemplateError``."""
+    return emit_template(pieces_of(parse_template(text), fields, context), fields).code
+
+
+def template_function(
+    template: TemplateText, context: MacroContext
+) -> Callable[[Message], bytes]:
+    """Return a function from messages to the template's text."""
+    constants = Constants()
+    code = emit_text(template.text, MessageFields(constants), context)
+    source = f"def expand(m):\n    return {code}\n"
+    name = f"<template at {template.span}>"
+    exec(compile_source(source, name), constants.values)  # noqa: S102 - our own source
+    function: Callable[[Message], bytes] = constants.values["expand"]
+    return function
 
 
 def pieces_of(

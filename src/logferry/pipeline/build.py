@@ -71,7 +71,9 @@ def build_programs(
     for source_id, reception in context.receptions.items():
         paths = [path for path in configuration.log_paths if _enters(path, source_id)]
         outputs = _outputs(paths, configuration, context)
-        macros = MacroContext(host_name=context.host_name.encode())
+        macros = MacroContext(
+            host_name=context.host_name.encode(), metrics=context.metrics
+        )
         compiler = ProgramCompiler(
             source_id,
             paths,

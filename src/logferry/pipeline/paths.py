@@ -308,7 +308,7 @@ class PathWriter:
         item = f"{copy}(m)" if copy else "m"
         self._write_alternatives(
             branches,
-            is_last=True,
+            is_last=len(branches) == 1,
             leaf=lambda: self.out.line(f"{gathered}.append({item})"),
         )
         with self.out.block(f"for m in {gathered}:"):

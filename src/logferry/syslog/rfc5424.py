@@ -18,7 +18,7 @@ from logferry.message.timestamps import StampReader, scan_stamp
 if TYPE_CHECKING:
     from logferry.message.model import Message, UnixNanos
 
-__all__ = ["VERSION", "fill"]
+__all__ = ["VERSION", "fill", "read_sdata"]
 
 VERSION = b"1 "
 _BOM = b"\xef\xbb\xbf"
@@ -52,7 +52,7 @@ def fill(
     message.program, position = _take_field(frame, position, _PROGRAM_MAX, "app name")
     message.pid, position = _take_field(frame, position, _PID_MAX, "process id")
     message.msgid, position = _take_field(frame, position, _MSGID_MAX, "message id")
-    position = _take_sdata(message, frame, position, sdata_prefix)
+    position = read_sdata(message, frame, position, sdata_prefix)
     rest = frame[position:]
     if rest:
         if not rest.startswith(b" "):
@@ -88,7 +88,7 @@ def _take_field(
     return (b"" if field == _NIL else field[:size_max]), end + 1
 
 
-def _take_sdata(message: Message, frame: bytes, start: int, prefix: str) -> int:
+def read_sdata(message: Message, frame: bytes, start: int, prefix: str) -> int:
     """Read structured data (RFC 5424, 6.3) and return where it ends."""
     if frame[start : start + 1] == _NIL:
         return start + 1

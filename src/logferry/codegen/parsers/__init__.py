@@ -10,6 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
+from logferry.codegen.parsers.context_data import (
+    ContextDataOptions,
+    make_context_data,
+)
+from logferry.codegen.parsers.csv import CsvOptions, make_csv
+from logferry.codegen.parsers.date import DateOptions, make_date
+from logferry.codegen.parsers.json import JsonOptions, make_json
+from logferry.codegen.parsers.kv import AuditOptions, KvOptions, make_audit, make_kv
+from logferry.codegen.parsers.pairs import (
+    MapValuePairsOptions,
+    MetricsProbeOptions,
+    make_map_value_pairs,
+    make_metrics_probe,
+)
+from logferry.codegen.parsers.regexp import RegexpOptions, make_regexp
+from logferry.codegen.parsers.syslog import (
+    SdataOptions,
+    SyslogOptions,
+    TagsOptions,
+    make_sdata,
+    make_syslog,
+    make_tags,
+)
+from logferry.codegen.parsers.xml import XmlOptions, make_xml
 from logferry.codegen.template_text import parse_template
 from logferry.codegen.templates import emit_template, pieces_of
 
@@ -23,7 +47,21 @@ if TYPE_CHECKING:
 
 __all__ = ["PARSERS", "emit_parser", "make_parser"]
 
-_MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = {}
+_MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = {
+    "add-contextual-data": (ContextDataOptions, make_context_data),
+    "csv-parser": (CsvOptions, make_csv),
+    "date-parser": (DateOptions, make_date),
+    "json-parser": (JsonOptions, make_json),
+    "kv-parser": (KvOptions, make_kv),
+    "linux-audit-parser": (AuditOptions, make_audit),
+    "map-value-pairs": (MapValuePairsOptions, make_map_value_pairs),
+    "metrics-probe": (MetricsProbeOptions, make_metrics_probe),
+    "regexp-parser": (RegexpOptions, make_regexp),
+    "sdata-parser": (SdataOptions, make_sdata),
+    "syslog-parser": (SyslogOptions, make_syslog),
+    "tags-parser": (TagsOptions, make_tags),
+    "xml": (XmlOptions, make_xml),
+}
 
 PARSERS: dict[str, type[Options]] = {
     name: options for name, (options, _) in _MAKERS.items()

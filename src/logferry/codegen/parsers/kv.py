@@ -1,0 +1,154 @@
+"""
+``kv-parser()`` and ``linux-audit-parser()``: ``name=value`` pairs.
+
+A name is the word before the separator; a value is quoted (with ``\\`` escapes) or
+runs to the next space or pair separator. Words that belong to no pair are stray.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from logferry.codegen.parsers.base import ParserFunction, ParserOptions
+from logferry.codegen.values import set_value
+from logferry.config.kinds import TextKind
+from logferry.config.schema import Option
+
+if TYPE_CHECKING:
+    from logferry.codegen.macros import MacroContext
+    from logferry.message.model import Message
+
+__all__ = ["AuditOptions", "KvOptions", "make_audit", "make_kv"]
+
+_escape = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+_hex = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+
+# Fields of audit records that the kernel writes in hex when they hold odd bytes
+# (auditd's list of untrusted strings).
+_AUDIT_ENCODED = frozenset(
+    b"acct cmd comm cwd data dir exe file grp host key name new-disk new-fs new_group "
+    b"old-disk old-fs ocomm path proctitle root_dir sw vm watch".split()
+)
+_AUDIT_NUMBERED = re.compile(rb"a\d+")
+
+
+class KvOptions(ParserOptions):
+    """``kv-parser()``."""
+
+    title = "parser kv-parser"
+
+    prefix = Option(TextKind(), "", doc="Put before every name.")
+    value_separator = Option(TextKind(), "=", doc="Between a name and its value.")
+    pair_separator = Option(TextKind(), ", ", doc="Between two pairs.")
+    extract_stray_words_into = Option(
+        TextKind(), "", doc="Where words go that belong to no pair."
+    )
+
+
+class AuditOptions(ParserOptions):
+    """``linux-audit-parser()``."""
+
+    title = "parser linux-audit-parser"
+
+    prefix = Option(TextKind(), ".auditd.", doc="Put before every name.")
+
+
+def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
+    """Return the parser."""
+    del context
+    scan = _Scanner(options.value_separator, options.pair_separator)
+    prefix, stray_name = options.prefix, options.extract_stray_words_into
+
+    def parse(message: Message, text: bytes) -> bool:
+        stray: list[bytes] = []
+        for name, value, _ in scan(text, stray):
+            set_value(message, prefix + _text(name), value)
+        if stray_name:
+            set_value(message, stray_name, b",".join(map(_list_item, stray)), "list")
+        return True
+
+    return parse
+
+
+def make_audit(options: AuditOptions, context: MacroContext) -> ParserFunction:
+    """Return the parser of Linux audit records."""
+    del context
+    scan = _Scanner("=", "")
+
+    def parse(message: Message, text: bytes) -> bool:
+        for name, value, is_quoted in scan(text, []):
+            is_hex = not is_quoted and _is_encoded(name) and _hex.fullmatch(value)
+            plain = _from_hex(value) if is_hex else value
+            set_value(message, options.prefix + _text(name), plain)
+        return True
+
+    return parse
+
+
+def _is_encoded(name: bytes) -> bool:
+    return name in _AUDIT_ENCODED or _AUDIT_NUMBERED.fullmatch(name) is not None
+
+
+def _from_hex(value: bytes) -> bytes:
+    return bytes.fromhex(value.decode()).replace(b"\0", b"\t")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _list_item(word: bytes) -> bytes:
+    return b'"' + word.replace(b'"', b'\\"') + b'"' if b"," in word else word
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return _ESCAPES.get(match[1], match[1])
+
+
+class _Scanner:
+    """Finds pairs from left to right."""
+
+    def __init__(self, value_separator: str, pair_separator: str) -> None:
+        separator = re.escape(value_separator.encode())
+        pair = re.escape(pair_separator.strip().encode())
+        self._name = re.compile(rb"([A-Za-z0-9_.\-]++)" + separator)
+        self._quoted = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
+        # A pair separator ends a value where a space or the end follows it, or where
+        # it was given without a space.
+        end = rb" " if not pair else rb" |" + pair
+        if pair and pair_separator.endswith(" "):
+            end = rb" |" + pair + rb"(?= |\Z)"
+        self._bare = re.compile(rb"(?:(?!" + end + rb").)*+", re.DOTALL)
+        self._gap = re.compile(rb"(?: " + (rb"|" + pair if pair else b"") + rb")+")
+        self._word = re.compile(rb"[^ ]+")
+
+    def __call__(
+        self, text: bytes, stray: list[bytes]
+    ) -> Iterator[tuple[bytes, bytes, bool]]:
+        """Yield name, value and whether it was quoted; other words go to ``stray``."""
+        position, size = 0, len(text)
+        while position < size:
+            gap = self._gap.match(text, position)
+            if gap is not None:
+                position = gap.end()
+                continue
+            name = self._name.match(text, position)
+            if name is None:
+                word = self._word.match(text, position)
+                assert word is not None  # the gap took all spaces
+                stray.append(word[0])
+                position = word.end()
+                continue
+            quoted = self._quoted.match(text, name.end())
+            if quoted is not None:
+                value = quoted[1] if quoted[1] is not None else quoted[2]
+                yield name[1], _escape.sub(_unescaped, value), True
+                position = quoted.end()
+                continue
+            bare = self._bare.match(text, name.end())
+            assert bare is not None  # it may be empty
+            yield name[1], bare[0], False
+            position = bare.end()
