@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from helpers.collector import Collector, Sender, numbers
 from helpers.daemon import Daemon, free_port
 

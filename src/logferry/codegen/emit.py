@@ -76,7 +76,10 @@ class SourceWriter:
 
     def dedent(self) -> None:
         """Come back; an empty block gets ``pass``."""
-        if self._lines[-1].rstrip().endswith(":"):
+        statements = (
+            line for line in reversed(self._lines) if not line.lstrip().startswith("#")
+        )
+        if next(statements).endswith(":"):
             self.line("pass")
         self._depth -= 1
 

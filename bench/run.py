@@ -1,0 +1,324 @@
+"""
+Run benchmark cases on logferry and on the peers that are there, in turn.
+
+A case is a folder in ``cases/``: ``site.conf`` with ``@INPUT@``, ``@OUTPUT@`` and
+``@FILE@`` for ports and file, and ``load.toml``. The same configuration and the same
+load go to every program. Sender and sink are processes of their own (``load.py``);
+CPU time is that of the daemon alone, user and system, from /proc. Rounds alternate
+between the programs, because these machines are noisy: compare ratios of one run.
+
+Peers: Debian's syslog-ng (``make peers``) and whatever ``$LOGFERRY_BENCH_PEER`` names
+(the path of a syslog-ng compatible binary).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PEERS = (
+    Path(os.environ.get("LOGFERRY_PEERS") or Path.home() / ".cache/logferry-peers")
+    / "root"
+)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Program:
+    """Something that can run a configuration."""
+
+    name: str
+    version: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    """What one round measured."""
+
+    rate: float  # messages/s
+    cpu_ns: float  # CPU nanoseconds a message
+    rss_mib: float
+    count: int
+
+
+def free_port() -> int:
+    """Return a free TCP port."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def programs() -> list[Program]:
+    """Return logferry and the peers found."""
+    found = [
+        Program(
+            "logferry",
+            "@version: 4.27\n",
+            [
+                sys.executable,
+                "-m",
+                "logferry.cli.main",
+                "run",
+                "-f",
+                "{conf}",
+                "--state-dir",
+                "{dir}/state",
+            ],
+        )
+    ]
+    binary = PEERS / "usr/sbin/syslog-ng"
+    if binary.exists():
+        libraries = (
+            "usr/lib/x86_64-linux-gnu",
+            "lib/x86_64-linux-gnu",
+            "usr/lib/syslog-ng",
+        )
+        found.append(
+            Program(
+                "syslog-ng",
+                "@version: 3.38\n",
+                [
+                    str(binary),
+                    "-F",
+                    "--no-caps",
+                    "-f",
+                    "{conf}",
+                    "-R",
+                    "{dir}/persist",
+                    "-p",
+                    "{dir}/pid",
+                    "-c",
+                    "{dir}/ctl",
+                    f"--module-path={PEERS}/usr/lib/syslog-ng/3.38",
+                ],
+                {"LD_LIBRARY_PATH": ":".join(str(PEERS / item) for item in libraries)},
+            )
+        )
+    other = os.environ.get("LOGFERRY_BENCH_PEER")
+    if other:
+        found.append(
+            Program(
+                "peer",
+                "@version: current\n",
+                [
+                    other,
+                    "-F",
+                    "--no-caps",
+                    "-f",
+                    "{conf}",
+                    "-R",
+                    "{dir}/persist",
+                    "-p",
+                    "{dir}/pid",
+                    "-c",
+                    "{dir}/ctl",
+                ],
+            )
+        )
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident_mib(pid: int) -> float:
+    """Return the peak resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(400):
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.025)
+    raise SystemExit(f"nobody listens on port {port}")
+
+
+def start_sink(load: dict[str, object], port: int) -> subprocess.Popen[str] | None:
+    """Start the sink process and wait until it listens."""
+    if load.get("sink") == "file":
+        return None
+    sink = subprocess.Popen(
+        [
+            sys.executable,
+            str(HERE / "load.py"),
+            "sink",
+            "--port",
+            str(port),
+            "--count",
+            str(load["count"]),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sink.stdout is not None
+    sink.stdout.readline()
+    return sink
+
+
+def wait_for_file(path: Path, count: int) -> float:
+    """Wait until ``path`` holds ``count`` lines; return when it did."""
+    size = -1
+    while True:
+        now = path.stat().st_size if path.exists() else 0
+        if now == size and now:
+            lines = int(subprocess.check_output(["wc", "-l", str(path)]).split()[0])
+            if lines >= count:
+                return time.monotonic()
+        size = now
+        time.sleep(0.05)
+
+
+def run_round(program: Program, case: Path, load: dict[str, object]) -> Result:
+    """Run one case once on one program."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        ports = free_port(), free_port()
+        output = folder / "out.log"
+        text = program.version + (case / "site.conf").read_text()
+        text = text.replace("@INPUT@", str(ports[0])).replace("@OUTPUT@", str(ports[1]))
+        conf = folder / "site.conf"
+        conf.write_text(text.replace("@FILE@", str(output)))
+        sink = start_sink(load, ports[1])
+        daemon = subprocess.Popen(
+            [part.format(conf=conf, dir=folder) for part in program.command],
+            env={**os.environ, **program.environment},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for_port(ports[0])
+            return measure(daemon.pid, load, ports[0], sink, output)
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+            if sink is not None:
+                sink.kill()
+                sink.wait()
+
+
+def measure(
+    pid: int,
+    load: dict[str, object],
+    port: int,
+    sink: subprocess.Popen[str] | None,
+    output: Path,
+) -> Result:
+    """Send the load and take the figures."""
+    time.sleep(0.3)
+    before = cpu_seconds(pid)
+    started = time.monotonic()
+    arguments = [f"--{key}={value}" for key, value in load.items() if key != "sink"]
+    sender = subprocess.Popen(
+        [
+            sys.executable,
+            str(HERE / "load.py"),
+            "send",
+            "--port",
+            str(port),
+            *arguments,
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    count = int(str(load["count"]))
+    if sink is not None:
+        assert sink.stdout is not None
+        report = json.loads(sink.stdout.readline())
+        seconds, count = report["seconds"], report["count"]
+    else:
+        seconds = wait_for_file(output, count) - started
+    result = Result(
+        count / seconds,
+        (cpu_seconds(pid) - before) / count * 1e9,
+        resident_mib(pid),
+        count,
+    )
+    sender.kill()
+    sender.wait()
+    return result
+
+
+def describe(results: list[Result]) -> dict[str, float]:
+    """Return medians."""
+    return {
+        "rate": statistics.median(item.rate for item in results),
+        "cpu_ns": statistics.median(item.cpu_ns for item in results),
+        "cpu_ns_min": min(item.cpu_ns for item in results),
+        "rss_mib": max(item.rss_mib for item in results),
+        "count": results[0].count,
+    }
+
+
+def run_case(case: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Run one case on all programs, in turn, and print its rows."""
+    load = tomllib.loads((case / "load.toml").read_text())
+    results: dict[str, list[Result]] = {}
+    for _ in range(rounds):
+        for program in programs():
+            result = run_round(program, case, load)
+            results.setdefault(program.name, []).append(result)
+    rows = {name: describe(items) for name, items in results.items()}
+    ours = rows["logferry"]["cpu_ns"]
+    for name, row in rows.items():
+        print(
+            f"{case.name:<18}{name:<12}{row['rate'] / 1000:>9.0f} k/s"
+            f"{row['cpu_ns']:>9.0f} ns{row['rss_mib']:>7.0f} MiB"
+            f"{row['cpu_ns'] / ours:>8.2f} x",
+            flush=True,
+        )
+    return rows
+
+
+def main() -> None:
+    """Run the cases asked for and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--case", action="append", help="a case, or 'all'")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="write JSON here")
+    options = parser.parse_args()
+    names = options.case or ["relay"]
+    if names == ["all"]:
+        names = sorted(path.name for path in (HERE / "cases").iterdir())
+    print(
+        f"{'case':<18}{'program':<12}{'messages':>13}{'CPU/msg':>12}"
+        f"{'RSS':>11}{'CPU ratio':>10}"
+    )
+    figures = {name: run_case(HERE / "cases" / name, options.rounds) for name in names}
+    if options.output:
+        machine = {
+            "cpu": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.release(),
+        }
+        text = json.dumps({"machine": machine, "cases": figures}, indent=2)
+        options.output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
