@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from logferry.message.model import Monotonic, UnixNanos
+from logferry.runtime.stores import (
+    DeadLetters,
+    MemoryDeadLetters,
+    MemoryState,
+    State,
+)
 from logferry.telemetry.counters import Metrics
 from logferry.telemetry.events import Event, NullLog
 
@@ -60,6 +66,8 @@ class Environment:
         clock: monotonic seconds.
         now: wall clock in nanoseconds.
         stop: asks the daemon to stop (``flags(exit-on-eof)``).
+        state: small values that survive a restart.
+        dead_letters: where messages go that no server takes.
 
     """
 
@@ -71,3 +79,5 @@ class Environment:
     clock: Callable[[], Monotonic] = monotonic
     now: Callable[[], UnixNanos] = wall_clock
     stop: Callable[[], None] = _ignore
+    state: State = field(default_factory=MemoryState)
+    dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)
