@@ -220,10 +220,11 @@ class Failover:
     def on_lost(self, error: str, now: float) -> None:
         """The connection broke."""
         self._expect(State.UP)
-        if now - self._connected_at >= STABLE_S:
+        has_held = now - self._connected_at >= STABLE_S
+        if has_held or self.plan.backoff is None:
             self._search.succeed()
             self._unstable.discard(self.current)
-        elif self.plan.backoff is not None:
+        else:
             self._unstable.add(self.current)
         self._hold_time.on_lost(now)
         self._fail(error, now)
