@@ -25,7 +25,7 @@ $(DEV_STAMP): pyproject.toml $(RUN_STAMP)
 	@touch $@
 
 run: $(RUN_STAMP) ## start the daemon on examples/quickstart.conf
-	@echo "send:     logger -n 127.0.0.1 -P 5514 -T hello      (or: echo '<13>hello' | nc -N 127.0.0.1 5514)"
+	@echo "send:     logger -n 127.0.0.1 -P 5514 -T hello"
 	@echo "arrives:  tail -F var/collector-a.log var/collector-b.log"
 	@echo "outage:   $(BIN)/logferry ctl --control var/state/logferry.ctl source stop s_collector_a   (and: source start s_collector_a)"
 	@mkdir -p var
