@@ -27,6 +27,7 @@ import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PEERS = (
@@ -36,13 +37,21 @@ PEERS = (
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+Load = dict[str, Any]
+"""The content of ``load.toml``: the options of load.py, ``sink`` and ``rounds``."""
+
+
+class BenchError(Exception):
+    """A round could not be measured."""
+
+
 @dataclass
 class Program:
     """Something that can run a configuration."""
 
     name: str
     version: str
-    command: list[str]
+    command: str
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,73 +71,36 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def logferry() -> Program:
+    """Return the program of this checkout."""
+    command = f"{sys.executable} -m logferry.cli.main run -f {{conf}}"
+    return Program(
+        "logferry", "@version: 4.27\n", f"{command} --state-dir {{dir}}/state"
+    )
+
+
+def syslog_ng(name: str, version: str, binary: Path, more: str = "") -> Program:
+    """Return a peer that is started like syslog-ng."""
+    files = "-f {conf} -R {dir}/persist -p {dir}/pid -c {dir}/ctl"
+    return Program(name, version, f"{binary} -F --no-caps {files} {more}")
+
+
 def programs() -> list[Program]:
     """Return logferry and the peers found."""
-    found = [
-        Program(
-            "logferry",
-            "@version: 4.27\n",
-            [
-                sys.executable,
-                "-m",
-                "logferry.cli.main",
-                "run",
-                "-f",
-                "{conf}",
-                "--state-dir",
-                "{dir}/state",
-            ],
-        )
-    ]
+    found = [logferry()]
     binary = PEERS / "usr/sbin/syslog-ng"
     if binary.exists():
-        libraries = (
-            "usr/lib/x86_64-linux-gnu",
-            "lib/x86_64-linux-gnu",
-            "usr/lib/syslog-ng",
+        modules = f"--module-path={PEERS}/usr/lib/syslog-ng/3.38"
+        peer = syslog_ng("syslog-ng", "@version: 3.38\n", binary, modules)
+        folders = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
+        libraries = (*folders, "usr/lib/syslog-ng")
+        peer.environment["LD_LIBRARY_PATH"] = ":".join(
+            str(PEERS / item) for item in libraries
         )
-        found.append(
-            Program(
-                "syslog-ng",
-                "@version: 3.38\n",
-                [
-                    str(binary),
-                    "-F",
-                    "--no-caps",
-                    "-f",
-                    "{conf}",
-                    "-R",
-                    "{dir}/persist",
-                    "-p",
-                    "{dir}/pid",
-                    "-c",
-                    "{dir}/ctl",
-                    f"--module-path={PEERS}/usr/lib/syslog-ng/3.38",
-                ],
-                {"LD_LIBRARY_PATH": ":".join(str(PEERS / item) for item in libraries)},
-            )
-        )
+        found.append(peer)
     other = os.environ.get("LOGFERRY_BENCH_PEER")
     if other:
-        found.append(
-            Program(
-                "peer",
-                "@version: current\n",
-                [
-                    other,
-                    "-F",
-                    "--no-caps",
-                    "-f",
-                    "{conf}",
-                    "-R",
-                    "{dir}/persist",
-                    "-p",
-                    "{dir}/pid",
-                    "-c",
-                    "{dir}/ctl",
-                ],
-            )
-        )
+        found.append(syslog_ng("peer", "@version: current\n", Path(other)))
     return found
 
 
@@ -153,26 +125,25 @@ def wait_for_port(port: int) -> None:
             if sock.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.025)
-    raise SystemExit(f"nobody listens on port {port}")
+    raise BenchError(f"nobody listens on port {port}")
 
 
-def start_sink(load: dict[str, object], port: int) -> subprocess.Popen[str] | None:
-    """Start the sink process and wait until it listens."""
+def start(role: str, port: int, load: Load) -> subprocess.Popen[str]:
+    """Start a sender or sink."""
+    arguments = [
+        f"--{key}" if value is True else f"--{key}={value}"
+        for key, value in load.items()
+        if key not in {"sink", "rounds"}
+    ]
+    command = [sys.executable, str(HERE / "load.py"), role, f"--port={port}"]
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+def start_sink(load: Load, port: int) -> subprocess.Popen[str] | None:
+    """Start the sink process, if the case has one, and wait until it listens."""
     if load.get("sink") == "file":
         return None
-    sink = subprocess.Popen(
-        [
-            sys.executable,
-            str(HERE / "load.py"),
-            "sink",
-            "--port",
-            str(port),
-            "--count",
-            str(load["count"]),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    sink = start("sink", port, load)
     assert sink.stdout is not None
     sink.stdout.readline()
     return sink
@@ -191,7 +162,7 @@ def wait_for_file(path: Path, count: int) -> float:
         time.sleep(0.05)
 
 
-def run_round(program: Program, case: Path, load: dict[str, object]) -> Result:
+def run_round(program: Program, case: Path, load: Load) -> Result:
     """Run one case once on one program."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -202,14 +173,20 @@ def run_round(program: Program, case: Path, load: dict[str, object]) -> Result:
         conf = folder / "site.conf"
         conf.write_text(text.replace("@FILE@", str(output)))
         sink = start_sink(load, ports[1])
-        daemon = subprocess.Popen(
-            [part.format(conf=conf, dir=folder) for part in program.command],
-            env={**os.environ, **program.environment},
-            stderr=subprocess.DEVNULL,
-        )
+        log = folder / "daemon.log"
+        with log.open("w") as stderr:
+            daemon = subprocess.Popen(
+                program.command.format(conf=conf, dir=folder).split(),
+                env={**os.environ, **program.environment},
+                stdout=stderr,
+                stderr=stderr,
+            )
         try:
             wait_for_port(ports[0])
             return measure(daemon.pid, load, ports[0], sink, output)
+        except BenchError:
+            print(f"{program.name} said:\n{log.read_text()[-2000:]}", file=sys.stderr)
+            raise
         finally:
             daemon.send_signal(signal.SIGTERM)
             try:
@@ -224,7 +201,7 @@ def run_round(program: Program, case: Path, load: dict[str, object]) -> Result:
 
 def measure(
     pid: int,
-    load: dict[str, object],
+    load: Load,
     port: int,
     sink: subprocess.Popen[str] | None,
     output: Path,
@@ -233,23 +210,16 @@ def measure(
     time.sleep(0.3)
     before = cpu_seconds(pid)
     started = time.monotonic()
-    arguments = [f"--{key}={value}" for key, value in load.items() if key != "sink"]
-    sender = subprocess.Popen(
-        [
-            sys.executable,
-            str(HERE / "load.py"),
-            "send",
-            "--port",
-            str(port),
-            *arguments,
-        ],
-        stdout=subprocess.DEVNULL,
-    )
-    count = int(str(load["count"]))
+    sender = start("send", port, load)
+    count = load["count"]
     if sink is not None:
         assert sink.stdout is not None
         report = json.loads(sink.stdout.readline())
-        seconds, count = report["seconds"], report["count"]
+        seconds = report["seconds"]
+        if report["count"] < count or report["errors"]:
+            raise BenchError(
+                f"{report['count']} of {count} arrived, {report['errors']} in disorder"
+            )
     else:
         seconds = wait_for_file(output, count) - started
     result = Result(
@@ -278,7 +248,7 @@ def run_case(case: Path, rounds: int) -> dict[str, dict[str, float]]:
     """Run one case on all programs, in turn, and print its rows."""
     load = tomllib.loads((case / "load.toml").read_text())
     results: dict[str, list[Result]] = {}
-    for _ in range(rounds):
+    for _ in range(load.get("rounds", rounds)):
         for program in programs():
             result = run_round(program, case, load)
             results.setdefault(program.name, []).append(result)
