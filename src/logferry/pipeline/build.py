@@ -80,9 +80,9 @@ def build_programs(
             outputs,
             reception,
             macros,
-            context.metrics,
-            context.local_time_zone,
-            context.pid,
+            metrics=context.metrics,
+            local_time_zone=context.local_time_zone,
+            pid=context.pid,
         )
         try:
             programs[source_id] = compiler.compile()

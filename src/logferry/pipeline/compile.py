@@ -109,6 +109,7 @@ class ProgramCompiler:
         outputs: dict[str, Output],
         reception: Reception,
         macros: MacroContext,
+        *,
         metrics: Metrics,
         local_time_zone: str,
         pid: int,

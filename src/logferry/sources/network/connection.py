@@ -66,6 +66,7 @@ class Connection:
         sock: socket.socket,
         framer: Framer,
         pipe: TlsPipe | None,
+        *,
         intake: Intake,
         environment: Environment,
         owner: ConnectionOwner,

@@ -160,9 +160,9 @@ class NetworkSource:
             sock,
             framer,
             pipe,
-            self._intake,
-            self._environment,
-            self,
+            intake=self._intake,
+            environment=self._environment,
+            owner=self,
         )
         connection.client, connection.local = client, local
         self._connections.add(connection)
