@@ -46,9 +46,15 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Open a connection on trial; answer with ``on_probe_result``."""
+    """
+    Open a connection on trial; answer with ``on_probe_result``.
+
+    A bare probe is over when TCP has connected, without a TLS handshake; it is always
+    closed, never adopted.
+    """
 
     server: Server
+    is_bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

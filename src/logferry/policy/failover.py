@@ -247,7 +247,8 @@ class Failover:
         self._events.append(
             events.ProbeSucceeded(received, required, self._name_unless_primary(server))
         )
-        if prober.is_enough(self._hold_time.current_s, now) or self._is_desperate():
+        is_enough = prober.is_enough(self._hold_time.current_s, now)
+        if is_enough or (self._is_desperate() and not prober.is_bare):
             self._return_to(server, now)
         else:
             self._actions.append(CloseProbe(server))
@@ -468,12 +469,12 @@ class Failover:
                 self._probers[server] = Prober(plan, self._chance, now + wait_s)
 
     def _probe(self, server: Server, prober: Prober, now: float) -> None:
-        prober.on_started(now)
+        prober.on_started(now, needs_all=self._is_desperate())
         interval = f"{prober.plan.interval_s:g}"
         self._events.append(
             events.ProbeStarted(interval, self._name_unless_primary(server))
         )
-        self._actions.append(Probe(server))
+        self._actions.append(Probe(server, prober.is_bare))
 
     def _name_unless_primary(self, server: Server) -> str | None:
         return None if server == self.pool.primary else server.name

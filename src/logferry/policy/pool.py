@@ -1,8 +1,8 @@
 """
 The servers of one destination: who they are, in which order, how they fare.
 
-A pool decides nothing; it remembers. Its order is that of preference: by tier, and
-within a tier as configured. Members may come and go while it is in use (DNS, SRV,
+A pool decides nothing; it remembers. Its order is that of preference: by tier and
+priority, and within those as configured. Members may come and go while it is in use (DNS, SRV,
 reload): who stays keeps its :class:`Server` object, its state and its drain mark.
 """
 
@@ -26,12 +26,15 @@ class ServerPlan:
         name: host name or address, as written.
         tier: servers of a higher tier are used when the lower ones are gone.
         weight: its share with ``strategy(weighted)``, positive.
+        priority: divides a tier further, like a tier of its own; the lower the
+            better (RFC 2782, the priority of a service record).
 
     """
 
     name: str
     tier: int = 1
     weight: int = 1
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Server:
             comes later gets the next free number; no number is used twice.
         tier: see :class:`ServerPlan`.
         weight: see :class:`ServerPlan`.
+        priority: see :class:`ServerPlan`.
 
     """
 
@@ -52,14 +56,17 @@ class Server:
     position: int
     tier: int = 1
     weight: int = 1
+    priority: int = 0
+
+    @property
+    def class_(self) -> tuple[int, int]:
+        """Tier and priority: servers of a lower class are used before others."""
+        return self.tier, self.priority
 
     def is_made_from(self, plan: ServerPlan) -> bool:
         """Tell whether ``plan`` describes this server."""
-        return (self.name, self.tier, self.weight) == (
-            plan.name,
-            plan.tier,
-            plan.weight,
-        )
+        mine = (self.name, self.tier, self.weight, self.priority)
+        return mine == (plan.name, plan.tier, plan.weight, plan.priority)
 
 
 class ServerState(StrEnum):
@@ -116,7 +123,7 @@ class Pool:
         assert plans
         before = list(self.servers)
         members = [self._match(plan, before) or self._make(plan) for plan in plans]
-        members.sort(key=lambda server: server.tier)  # stable: keeps the list's order
+        members.sort(key=lambda server: server.class_)  # stable: keeps the list's order
         self.servers = tuple(members)
         self._ranks = {server: rank for rank, server in enumerate(self.servers)}
         for server in before:  # what was not matched
@@ -135,7 +142,9 @@ class Pool:
 
     def _make(self, plan: ServerPlan) -> Server:
         assert plan.weight > 0
-        server = Server(plan.name, self._next_position, plan.tier, plan.weight)
+        server = Server(
+            plan.name, self._next_position, plan.tier, plan.weight, plan.priority
+        )
         self._next_position += 1
         self._standings[server] = Standing()
         return server

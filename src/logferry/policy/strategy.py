@@ -6,8 +6,8 @@ Which server comes next: ``strategy()``.
 ``random``       any, each as likely as the other
 ``weighted``     any, as likely as its ``weight()`` says
 
-Tiers go before everything else: a server of a higher tier is chosen only when none of
-a lower one is among the candidates.
+Tiers (and the priorities within them) go before everything else: a server of a higher
+tier is chosen only when none of a lower one is among the candidates.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def choose(
         chance: consulted only by the strategies that are named after it.
 
     """
-    tier = candidates[0].tier
-    group = [server for server in candidates if server.tier == tier]
+    best = candidates[0].class_
+    group = [server for server in candidates if server.class_ == best]
     match strategy:
         case Strategy.ORDERED:
             return group[0]
@@ -77,5 +77,5 @@ def choose(
 def is_better(strategy: Strategy, pool: Pool, server: Server, other: Server) -> bool:
     """Tell whether ``server`` is to be preferred to ``other``, which is in use."""
     if strategy.is_by_chance:
-        return server.tier < other.tier
+        return server.class_ < other.class_
     return pool.rank(server) < pool.rank(other)

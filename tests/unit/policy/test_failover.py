@@ -244,6 +244,38 @@ def test_lost_primary_is_left_for_the_first_failover_again_after_a_return():
 # -- log lines
 
 
+def test_lost_primary_is_followed_by_the_first_failover_whatever_failed_before():
+    """The list begins anew after a return: who failed before it does not count."""
+    stage = Stage(
+        "p", "f1", "f2", reopen_delay_s=5, probes=ProbePlan(interval_s=3, required=1)
+    )
+    assert stage.attempts() == [(0, "p")]
+    stage.run(7)
+    assert stage.attempts()[-1] == (5, "f1")  # refused: only f2 is left of this round
+    stage.revive("p")
+    stage.run(9)
+    assert stage.connected_to == "p"
+    stage.kill("p")
+    stage.run(stage.now + 5)
+    assert stage.attempts()[-1][1] == "f1"
+
+
+def test_probes_of_a_bare_plan_end_with_a_whole_one():
+    stage = Stage(
+        "p",
+        "f",
+        up="f",
+        reopen_delay_s=1,
+        probes=ProbePlan(interval_s=3, required=3, is_bare=True),
+    )
+    stage.run(1)
+    stage.revive("p")
+    stage.run(10)
+    assert stage.connected_to == "p"
+    probes = [item for item in stage.actions if isinstance(item, Probe)]
+    assert [item.is_bare for item in probes] == [True, True, True, False]
+
+
 def test_transitions_speak_the_words_of_the_reference():
     stage = Stage(
         "p", "f1", "f2", reopen_delay_s=1, probes=ProbePlan(10, 2), location="a.conf:1"

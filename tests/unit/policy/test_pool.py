@@ -72,3 +72,14 @@ def test_news_of_a_server_that_is_gone_is_forgotten():
     members.replace([ServerPlan("b")])
     members.note(a, ServerState.UP, 1, "")
     assert members.find("a") is None
+
+
+def test_priority_divides_a_tier():
+    pool = Pool(
+        [
+            ServerPlan("later", tier=1, priority=20),
+            ServerPlan("second", tier=2),
+            ServerPlan("first", tier=1, priority=10),
+        ]
+    )
+    assert [server.name for server in pool.servers] == ["first", "later", "second"]

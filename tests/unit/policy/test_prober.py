@@ -70,3 +70,36 @@ def test_hold_time_counts_from_the_first_success_of_the_row():
     probes.on_started(115)
     probes.on_result(is_good=True, now=115)
     assert probes.is_enough(5, 115)
+
+
+def bareness(probes: Prober, answers: list[bool]) -> list[bool]:
+    found = []
+    for index, is_good in enumerate(answers):
+        probes.on_started(100 + index)
+        found.append(probes.is_bare)
+        probes.on_result(is_good=is_good, now=100 + index)
+    return found
+
+
+def test_every_probe_but_the_one_that_may_be_enough_is_bare_when_asked_for():
+    probes = prober(interval_s=1, required=3, is_bare=True)
+    answers = [True, True, False, True, True, True]
+    assert bareness(probes, answers) == [True, True, False, True, True, False]
+
+
+def test_no_probe_is_bare_unless_asked_for():
+    assert bareness(prober(interval_s=1), [True, True]) == [False, False]
+
+
+def test_bare_probe_is_never_enough():
+    probes = prober(interval_s=1, required=2, is_bare=True)
+    probes.on_started(100)
+    probes.on_result(is_good=True, now=100)
+    probes.successes = 2
+    assert not probes.is_enough(0, 101)
+
+
+def test_probe_that_is_needed_at_any_price_is_not_bare():
+    probes = prober(required=3, is_bare=True)
+    probes.on_started(100, needs_all=True)
+    assert not probes.is_bare
