@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from math import inf
+from typing import Any, TypeVar
 
 from logferry.config.diagnostics import did_you_mean
 from logferry.config.nodes import (
@@ -35,6 +36,7 @@ __all__ = [
     "Pairs",
     "Permissions",
     "Port",
+    "Real",
     "Seconds",
     "Template",
     "TextKind",
@@ -143,6 +145,35 @@ class Bytes(Integer):
     """A size; units such as ``k``, ``MiB`` are part of the language's numbers."""
 
     what: str = "a size in bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A number, fractions allowed, within bounds."""
+
+    minimum: float
+    maximum: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The number and its bounds."""
+        if self.maximum is None:
+            return f"a number of at least {self.minimum:g}"
+        return f"a number from {self.minimum:g} to {self.maximum:g}"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> float | None:
+        """Return the number."""
+        argument = single(arguments, span, scope, self.title)
+        if argument is None:
+            return None
+        value = _number(argument)
+        maximum = inf if self.maximum is None else self.maximum
+        if value is None or not self.minimum <= value <= maximum:
+            scope.diagnostics.error(f"expected {self.title}", argument.span)
+            return None
+        return float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +436,15 @@ O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
 
 
 class Block:
-    """A nested set of options, such as ``failover( … )``."""
+    """
+    A nested set of options, such as ``failover( … )``.
 
-    def __init__(self, options: type[Options]) -> None:
+    With ``is_many`` the value is a tuple of sets, for a repeatable option.
+    """
+
+    def __init__(self, options: type[Options], *, is_many: bool = False) -> None:
         self.options = options
+        self.is_many = is_many
 
     @property
     def title(self) -> str:
@@ -417,11 +453,10 @@ class Block:
             f"{name}()" for name in self.options.by_name()
         )
 
-    def read(
-        self, arguments: Sequence[Argument], span: Span, scope: Scope
-    ) -> Options | None:
+    def read(self, arguments: Sequence[Argument], span: Span, scope: Scope) -> Any:
         """Return the nested options."""
-        return self.options.read(arguments, scope, span)
+        options = self.options.read(arguments, scope, span)
+        return (options,) if self.is_many else options
 
 
 def _number(argument: Argument) -> float | None:
