@@ -25,6 +25,7 @@ from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
+from logferry.daemon.state import PERSIST_FILE, SqliteState
 from logferry.daemon.topology import Topology, build_topology
 from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import Environment
@@ -65,12 +66,14 @@ class Daemon:
     def __init__(self, options: DaemonOptions, log: SelfLog) -> None:
         self._options = options
         self.log = log
+        self._state = SqliteState(options.state_dir / PERSIST_FILE, log)
         self.environment = Environment(
             log=log,
             state_dir=options.state_dir,
             host_name=socket.gethostname().partition(".")[0],
             time_zone=local_time_zone(),
             stop=self.request_stop,
+            state=self._state,
         )
         self._queues = QueueStore()
         self.topology: Topology | None = None
@@ -84,6 +87,12 @@ class Daemon:
 
         Raises ``ConfigError`` or ``TransportError`` when it cannot start.
         """
+        try:
+            await self._run(configuration)
+        finally:
+            await self._state.close()
+
+    async def _run(self, configuration: Configuration) -> None:
         topology = build_topology(configuration, self.environment, self._queues)
         try:
             await topology.start()

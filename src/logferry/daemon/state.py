@@ -1,0 +1,197 @@
+"""
+The persist store: small values in one SQLite file of the state directory.
+
+All values are kept in memory, reading never touches the disk; what was put is written
+by a thread soon afterwards, all of it in one transaction. A crash loses at most the
+last second, and never leaves half of a change behind.
+
+A file that cannot be used (damaged, made by a later version) is set aside under
+another name and a new one is begun: what it held is found again more slowly (files
+are read from their configured start, queues by looking for their files), which is
+better than not to start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from logferry.runtime.set_aside import set_aside
+from logferry.telemetry.events import Event, EventLog, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["PERSIST_FILE", "SqliteState", "StateDamaged", "StateNotSaved"]
+
+PERSIST_FILE: Final = "logferry.persist"
+"""The file's name in the state directory."""
+
+SCHEMA_VERSION: Final = 1
+
+_SAVE_DELAY_S = 0.2
+_RETRY_DELAY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StateDamaged(Event):
+    """The persist file cannot be used."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Persistent state file is in invalid format, setting it aside"
+
+    filename: str
+    kept_as: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateNotSaved(Event):
+    """The persist file cannot be written now; it is tried again."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error writing the persistent state file, will try again"
+
+    filename: str
+    error: str
+
+
+class SqliteState:
+    """
+    A :class:`logferry.runtime.stores.State` that survives the process.
+
+    Lives in one event loop; ``close`` writes what is left.
+    """
+
+    def __init__(self, path: Path, log: EventLog) -> None:
+        self.path = path
+        self._log = log
+        self._values: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        self._saving: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._load()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and self._is_out_of_reach():
+                raise
+            kept_as = set_aside(self.path)
+            self._log.emit(StateDamaged(str(self.path), str(kept_as), str(error)))
+        return self._load()
+
+    def _is_out_of_reach(self) -> bool:
+        """Tell a file or folder that we may not use from a damaged one."""
+        try:
+            with self.path.open("ab"):
+                return False
+        except OSError:
+            return True
+
+    def _load(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, check_same_thread=False, isolation_level=None
+        )
+        try:
+            _prepare(connection)
+            self._values = dict(connection.execute("SELECT key, value FROM entries"))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was last put under ``key``."""
+        return self._values.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep ``value`` under ``key``; on disk within a second."""
+        if self._values.get(key) != value:
+            self._values[key] = value
+            self._note(key)
+
+    def delete(self, key: str) -> None:
+        """Forget ``key``."""
+        if self._values.pop(key, None) is not None:
+            self._note(key)
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Iterate over the entries whose keys begin with ``prefix``, sorted."""
+        for key in sorted(self._values):
+            if key.startswith(prefix):
+                yield key, self._values[key]
+
+    def _note(self, key: str) -> None:
+        self._changed.add(key)
+        if self._saving is None:
+            with contextlib.suppress(RuntimeError):  # no loop yet: close() will save
+                loop = asyncio.get_running_loop()
+                self._saving = loop.create_task(self._save_soon(), name="save state")
+
+    async def _save_soon(self) -> None:
+        """Write until nothing is left to write, or until ``close``."""
+        delay_s = _SAVE_DELAY_S
+        while self._changed and not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._closing.wait()
+            delay_s = _SAVE_DELAY_S if await self._save() else _RETRY_DELAY_S
+        self._saving = None
+
+    async def _save(self) -> bool:
+        changed, self._changed = self._changed, set()
+        changes = [(key, self._values.get(key)) for key in changed]
+        try:
+            await asyncio.to_thread(self._write, changes)
+        except sqlite3.Error as error:
+            self._changed |= changed
+            self._log.emit(StateNotSaved(str(self.path), str(error)))
+            return False
+        return True
+
+    def _write(self, changes: list[tuple[str, bytes | None]]) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(
+                "INSERT OR REPLACE INTO entries VALUES (?, ?)",
+                [item for item in changes if item[1] is not None],
+            )
+            connection.executemany(
+                "DELETE FROM entries WHERE key = ?",
+                [(key,) for key, value in changes if value is None],
+            )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        self._closing.set()
+        if self._saving is not None:
+            await self._saving
+        if self._changed:
+            await self._save()
+        await asyncio.to_thread(self._connection.close)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the table; raise ``sqlite3.DatabaseError`` for a file of a later version."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"schema version {version} is not ours")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS entries"
+        " (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+    )
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
