@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from logferry.errors import ConnectFailed, TimedOut, TlsFailed
+from logferry.errors import ConnectFailed, TimedOut, TlsFailed, TransportError
+from logferry.runtime.name_service import numeric_family
 from logferry.runtime.socket_options import InetSocketOptions, apply_socket_options
 from logferry.runtime.streams import Stream, describe_os_error
 from logferry.runtime.tls import TlsPipe, verify_peer
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from logferry.runtime.tls_options import TlsOptions
 
-__all__ = ["Endpoint", "open_stream"]
+__all__ = ["Endpoint", "open_stream", "probe_tcp"]
 
 _HANDSHAKE_READ_BYTES = 64 * 1024
 
@@ -35,6 +36,7 @@ class Endpoint:
 
     Attributes:
         host: name or address, as configured; certificates are checked against it.
+        address: connect to this address of ``host``, without asking for it again.
         timeout_s: for everything together: names, TCP and TLS.
         user_timeout_s: how long sent bytes may stay unacknowledged (RFC 5482), or 0.
         bind: local address and port to connect from.
@@ -49,6 +51,12 @@ class Endpoint:
     bind: tuple[str, int] | None = None
     tls: ssl.SSLContext | None = None
     tls_options: TlsOptions | None = None
+    address: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for log lines: the reference's form."""
+        return f"AF_INET({self.address or self.host}:{self.port})"
 
 
 async def open_stream(endpoint: Endpoint) -> Stream:
@@ -57,40 +65,71 @@ async def open_stream(endpoint: Endpoint) -> Stream:
 
     Raises ``ConnectFailed``, ``TlsFailed`` or ``TimedOut``.
     """
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(endpoint.timeout_s):
-            return await _open(endpoint)
+            return await _secure(loop, endpoint, await _open(loop, endpoint))
     except TimeoutError as error:
         raise TimedOut(f"no connection within {endpoint.timeout_s:g} s") from error
 
 
-async def _open(endpoint: Endpoint) -> Stream:
-    loop = asyncio.get_running_loop()
+async def probe_tcp(endpoint: Endpoint) -> None:
+    """
+    Connect to ``endpoint`` without TLS and hang up.
+
+    Raises ``ConnectFailed`` or ``TimedOut``.
+    """
     try:
-        addresses = await loop.getaddrinfo(
-            endpoint.host,
-            endpoint.port,
-            family=endpoint.sockets.family,
-            type=socket.SOCK_STREAM,
-        )
-    except OSError as error:
-        raise ConnectFailed(f"cannot resolve '{endpoint.host}': {error}") from error
-    failure = ConnectFailed(f"no address for '{endpoint.host}'")
-    for family, _, _, _, address in addresses:
+        async with asyncio.timeout(endpoint.timeout_s):
+            sock = await _open(asyncio.get_running_loop(), endpoint)
+    except TimeoutError as error:
+        raise TimedOut(f"no connection within {endpoint.timeout_s:g} s") from error
+    sock.close()
+
+
+async def _open(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> socket.socket:
+    addresses = await _addresses(loop, endpoint)
+    failure: TransportError = ConnectFailed(f"no address for '{endpoint.host}'")
+    deadline = loop.time() + endpoint.timeout_s
+    for position, (family, address) in enumerate(addresses, 1):
+        # An address that swallows packets must leave time for those after it; the last
+        # one is under the deadline of the whole.
+        left = len(addresses) - position
+        share_s = (deadline - loop.time()) / (left + 1) if left else None
         try:
-            sock = await _connect(loop, endpoint, family, address)
+            async with asyncio.timeout(share_s):
+                return await _connect(loop, endpoint, family, address)
         except OSError as error:
-            failure = ConnectFailed(describe_os_error(error))
-            continue
-        return await _secure(loop, endpoint, sock)
+            if isinstance(error, TimeoutError) and error.errno is None:
+                failure = TimedOut(f"no connection within {share_s:.3g} s")
+            else:
+                failure = ConnectFailed(describe_os_error(error))
     raise failure
+
+
+async def _addresses(
+    loop: asyncio.AbstractEventLoop, endpoint: Endpoint
+) -> list[tuple[int, tuple[Any, ...]]]:
+    """Return (family, address) of everything the endpoint's name stands for."""
+    host = endpoint.address or endpoint.host
+    arguments = (host, endpoint.port, endpoint.sockets.family, socket.SOCK_STREAM)
+    try:
+        if numeric_family(host) is not None:  # no thread for what needs no question
+            found = socket.getaddrinfo(*arguments, flags=socket.AI_NUMERICHOST)
+        else:
+            found = await loop.getaddrinfo(
+                *arguments[:2], family=arguments[2], type=arguments[3]
+            )
+    except OSError as error:
+        raise ConnectFailed(f"cannot resolve '{host}': {error}") from error
+    return [(family, address) for family, _, _, _, address in found]
 
 
 async def _connect(
     loop: asyncio.AbstractEventLoop,
     endpoint: Endpoint,
     family: int,
-    address: tuple[object, ...],
+    address: tuple[Any, ...],
 ) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

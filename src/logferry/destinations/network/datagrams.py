@@ -50,7 +50,7 @@ class DatagramDestination:
         self._setup = Setup(spec)
         self._environment = environment
         self._queue = queue
-        self._server = Server(self._setup.hosts[0], 0)
+        self._server = Server(self._setup.host, 0)
         self.accounts = Accounts(spec, self._setup, environment.metrics, queue)
         self._tasks = Tasks(environment.log)
         self._sock: socket.socket | None = None
@@ -66,7 +66,7 @@ class DatagramDestination:
 
     async def _connect(self) -> None:
         assert self._loop is not None
-        endpoint = self._setup.endpoint(0)
+        endpoint = self._setup.endpoint()
         while True:
             try:
                 found = await self._loop.getaddrinfo(
@@ -80,7 +80,7 @@ class DatagramDestination:
                 self.accounts.on_unreachable(self._server)
                 self._environment.log.emit(
                     events.ConnectionFailed(
-                        self._setup.describe(0),
+                        endpoint.shown,
                         describe_os_error(error),
                         self._setup.time_reopen,
                     )
@@ -92,7 +92,7 @@ class DatagramDestination:
         self._schedule()
 
     def _open(self, family: int, address: tuple[object, ...]) -> socket.socket:
-        endpoint = self._setup.endpoint(0)
+        endpoint = self._setup.endpoint()
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)

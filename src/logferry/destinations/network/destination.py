@@ -21,6 +21,7 @@ from logferry.destinations.network.setup import Setup
 from logferry.errors import ConnectionLost, TransportError
 from logferry.policy.failover import Failover, Server, State
 from logferry.policy.throttle import TokenBucket
+from logferry.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,14 @@ class StreamDestination:
         self._setup = Setup(spec)
         self._environment = environment
         self._queue = queue
-        policy = Failover(self._setup.plan(), random.SystemRandom())
-        self.driver = FailoverDriver(policy, self._setup, environment, self)
+        self._members = self._setup.members(environment)
+        policy = Failover(
+            self._setup.plan(), random.SystemRandom(), self._remembered_server()
+        )
+        self.driver = FailoverDriver(
+            policy, self._members, self._setup.time_reopen, environment, self
+        )
+        self._tasks = Tasks(environment.log)
         self.accounts = Accounts(spec, self._setup, environment.metrics, queue)
         self._session: Session | None = None
         self._draining: set[Session] = set()
@@ -65,9 +72,28 @@ class StreamDestination:
     # -- the destination contract ---------------------------------------------
 
     async def start(self) -> None:
-        """Begin to connect."""
+        """Begin to connect; names that must be looked up first do not hold us up."""
         self._loop = asyncio.get_running_loop()
+        if self._members.is_live:
+            self._tasks.start(self._follow_members(), f"members of {self.id}")
+        else:
+            self.driver.start()
+
+    async def _follow_members(self) -> None:
+        await self._members.look_up()
+        self.driver.set_servers(self._members.plans())
         self.driver.start()
+        await self._members.watch(self.driver.set_servers)
+
+    @property
+    def _state_key(self) -> str:
+        return f"server {self._setup.queue_name}"
+
+    def _remembered_server(self) -> str | None:
+        if not self._setup.is_remembering:
+            return None
+        name = self._environment.state.get(self._state_key)
+        return name.decode() if name is not None else None
 
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in and send them in this turn of the event loop."""
@@ -96,6 +122,7 @@ class StreamDestination:
             self._draining.add(session)
             session.drain()
         await self._wait(max(grace_s, _SETTLE_GRACE_S), lambda: not self._draining)
+        await self._tasks.cancel()
         await self.driver.stop()
         for session in tuple(self._draining):
             session.close()
@@ -160,6 +187,8 @@ class StreamDestination:
             )
         )
         self._note_switch(server)
+        if self._setup.is_remembering:
+            self._environment.state.put(self._state_key, server.name.encode())
         self.accounts.on_connected(server)
         session.start()
 

@@ -24,11 +24,14 @@ from logferry.policy.failover import (
     Probe,
     Server,
 )
-from logferry.runtime.connect import open_stream
+from logferry.runtime.connect import open_stream, probe_tcp
 from logferry.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from logferry.destinations.network.setup import Setup
+    from collections.abc import Sequence
+
+    from logferry.destinations.network.members import Members
+    from logferry.policy.failover import ServerPlan
     from logferry.runtime.environment import Environment
     from logferry.runtime.streams import Stream
 
@@ -54,12 +57,14 @@ class FailoverDriver:
     def __init__(
         self,
         policy: Failover,
-        setup: Setup,
+        members: Members,
+        time_reopen: str,
         environment: Environment,
         owner: DriverOwner,
     ) -> None:
         self.policy = policy
-        self._setup = setup
+        self._members = members
+        self._time_reopen = time_reopen
         self._environment = environment
         self._owner = owner
         self._tasks = Tasks(environment.log)
@@ -85,6 +90,11 @@ class FailoverDriver:
     def undrain(self, server: Server) -> None:
         """Let ``server`` be used again."""
         self.policy.undrain(server, self._environment.clock())
+        self._apply()
+
+    def set_servers(self, plans: Sequence[ServerPlan]) -> None:
+        """Make the list consist of ``plans``; may be called before the start."""
+        self.policy.set_servers(plans, self._environment.clock())
         self._apply()
 
     async def stop(self) -> None:
@@ -122,26 +132,31 @@ class FailoverDriver:
             case Connect():
                 self._begin("connect", server)
             case Probe():
-                self._begin("probe", server)
+                self._begin("probe", server, is_bare=action.is_bare)
             case Abandon():
                 self._attempts.pop(("connect", server)).cancel()
             case CancelProbe():
                 self._attempts.pop(("probe", server)).cancel()
             case CloseProbe():
-                self._probed.pop(server).close()
+                if stream := self._probed.pop(server, None):  # bare ones left none
+                    stream.close()
             case Drain():
                 self._owner.on_drain(server)
             case Adopt():
                 self._owner.on_stream(self._probed.pop(server), server)
 
-    def _begin(self, kind: str, server: Server) -> None:
-        coroutine = self._connect(server) if kind == "connect" else self._probe(server)
+    def _begin(self, kind: str, server: Server, *, is_bare: bool = False) -> None:
+        coroutine = (
+            self._connect(server)
+            if kind == "connect"
+            else self._probe(server, is_bare=is_bare)
+        )
         name = f"{kind} {server.name}"
         self._attempts[kind, server] = self._tasks.start(coroutine, name)
 
     async def _connect(self, server: Server) -> None:
         try:
-            stream = await open_stream(self._setup.endpoint(server.position))
+            stream = await open_stream(self._members.endpoint(server.name))
         except TransportError as error:
             self._attempts.pop(("connect", server), None)
             self._report_failure(server, error)
@@ -156,17 +171,18 @@ class FailoverDriver:
         self._owner.on_attempt_failed(server)
         self._environment.log.emit(
             ConnectionFailed(
-                self._setup.describe(server.position),
-                str(error),
-                self._setup.time_reopen,
+                self._members.describe(server.name), str(error), self._time_reopen
             )
         )
 
-    async def _probe(self, server: Server) -> None:
+    async def _probe(self, server: Server, *, is_bare: bool) -> None:
         problem = ""
         try:
-            endpoint = self._setup.endpoint(server.position)
-            self._probed[server] = await open_stream(endpoint)
+            endpoint = self._members.endpoint(server.name)
+            if is_bare:
+                await probe_tcp(endpoint)
+            else:
+                self._probed[server] = await open_stream(endpoint)
         except TransportError as error:
             problem = str(error)
         self._attempts.pop(("probe", server), None)

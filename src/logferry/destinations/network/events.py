@@ -13,6 +13,8 @@ __all__ = [
     "ConnectionEstablished",
     "ConnectionFailed",
     "HandoffOnly",
+    "MembersChanged",
+    "NameUnresolved",
     "Switched",
 ]
 
@@ -89,3 +91,29 @@ class HandoffOnly(Event):
     )
 
     driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembersChanged(Event):
+    """A name stands for other servers than before."""
+
+    text: ClassVar[str] = "Servers of a name have changed"
+
+    driver: str
+    name: str
+    servers: str
+    ttl: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameUnresolved(Event):
+    """Nobody can say which servers a name stands for; the known ones remain."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Cannot find the servers of a name, keeping those known"
+
+    driver: str
+    name: str
+    error: str
+    known: int
+    retry: str

@@ -39,12 +39,7 @@ def _rendering(spec: Spec, globals_: Options) -> Rendering:
 
 
 def _queue_name(spec: Spec) -> str:
-    options = cast("InetDestinationOptions", spec.options)
-    if options.persist_name:
-        return f"afsocket_dd_qfile({options.persist_name})"
-    setup = Setup(spec)
-    kind = "dgram" if setup.protocol == "udp" else "stream"
-    return f"afsocket_dd_qfile({kind},{setup.hosts[0]}:{setup.port})"
+    return Setup(spec).queue_name
 
 
 def _create(spec: Spec, environment: Environment, queue: Queue) -> Destination:

@@ -30,7 +30,7 @@ class Accounts:
     ) -> None:
         self._queue = queue
         self._metrics = metrics
-        address = f"{setup.hosts[0]}:{setup.port}"
+        address = f"{setup.host}:{setup.port}"
         self._labels = {
             "address": address,
             "driver": spec.kind,
@@ -57,11 +57,15 @@ class Accounts:
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
         self._switches = metrics.counter("output_server_switches_total", self._labels)
-        self._servers = {host: self._server_gauge(host) for host in setup.hosts}
+        self._servers = {
+            entry.name: self._server_gauge(entry.name)
+            for entry in setup.entries
+            if not entry.is_live
+        }
         metrics.on_read(self._refresh)
 
-    def _server_gauge(self, host: str) -> Counter:
-        labels = {**self._labels, "server": host}
+    def _server_gauge(self, name: str) -> Counter:
+        labels = {**self._labels, "server": name}
         return self._metrics.gauge("output_server_active", labels)
 
     def _refresh(self) -> None:
@@ -83,13 +87,16 @@ class Accounts:
     def on_connected(self, server: Server) -> None:
         """``server`` is used now."""
         self._unreachable.value = 0
-        for host, gauge in self._servers.items():
-            gauge.value = int(host == server.name)
+        if server.name not in self._servers:  # a live member
+            self._servers[server.name] = self._server_gauge(server.name)
+        for name, gauge in self._servers.items():
+            gauge.value = int(name == server.name)
 
     def on_unreachable(self, server: Server) -> None:
         """An attempt failed."""
         self._unreachable.value = 1
-        self._servers[server.name].value = 0
+        if server.name in self._servers:
+            self._servers[server.name].value = 0
 
     def on_lost(self, unacked_count: int) -> None:
         """A connection ended with records that nobody acknowledged."""

@@ -20,58 +20,23 @@ from logferry.config.kinds import (
     Words,
     YesNo,
 )
-from logferry.config.schema import Option, Options, Scope
+from logferry.config.schema import Option, Scope
+from logferry.destinations.network.failover_options import (
+    BackoffOptions,
+    FailbackOptions,
+    FailoverOptions,
+)
 from logferry.destinations.options import WriterOptions
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
 
 __all__ = [
-    "FailbackOptions",
-    "FailoverOptions",
+    "InetDestinationOptions",
     "NetworkDestinationOptions",
     "SyslogDestinationOptions",
     "TcpDestinationOptions",
     "UdpDestinationOptions",
 ]
-
-
-class FailbackOptions(Options):
-    """How the primary server is given its place back."""
-
-    title = "failback"
-
-    tcp_probe_interval = Option(
-        Seconds(minimum=0.001),
-        60.0,
-        doc="Time from the start of one probe of the primary to the next.",
-        unit="s",
-        may_be_empty=True,
-    )
-    successful_probes_required = Option(
-        Integer(minimum=1),
-        3,
-        doc="Successful probes in a row after which the primary is used again.",
-        may_be_empty=True,
-    )
-
-
-class FailoverOptions(Options):
-    """Servers to go to when the primary is away."""
-
-    title = "failover"
-
-    servers = Option(
-        Words("a list of addresses or names"),
-        (),
-        doc="Failover servers in the order of their use; they share the port and "
-        "all options of the primary.",
-        required=True,
-    )
-    failback = Option(
-        Block(FailbackOptions),
-        None,
-        doc="Go back to the primary when its probes succeed; absent means no return.",
-    )
 
 
 class InetDestinationOptions(WriterOptions, InetSocketOptions):
@@ -96,6 +61,12 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
     )
     failover = Option(
         Block(FailoverOptions), None, doc="What happens when the server goes away."
+    )
+    backoff = Option(
+        Block(BackoffOptions),
+        None,
+        doc="Try the next server at once when one fails, and wait only when all have "
+        "failed, longer each time; without it time-reopen() passes before each try.",
     )
     failover_servers = Option(
         Words("a list of addresses or names"),
@@ -136,27 +107,68 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
     def check(self, scope: Scope) -> None:
         """Report what cannot work together."""
         if self.protocol == "udp":
-            for name in ("failover", "failover_servers"):
-                if name in self.given:
-                    scope.diagnostics.error(
-                        f"{name.replace('_', '-')}() is not available for UDP",
-                        self.given[name],
-                        "UDP has no connection, so nobody would notice that the "
-                        "server is away; use transport(tcp) or transport(tls)",
-                    )
-        elif self.protocol == "tls" and self.tls is None:
+            self._check_udp(scope)
+            return
+        if self.protocol == "tls" and self.tls is None:
             scope.diagnostics.error(
                 "transport(tls) needs a tls() block",
                 self.span,
                 "write tls(ca-file(…)), or tls(peer-verify(no)) to trust anybody",
             )
         failover = cast("FailoverOptions | None", self.failover)
-        if failover is not None and self.host in failover.servers:
+        if failover is None:
+            return
+        if self.host in failover.servers:
             scope.diagnostics.warning(
                 f"failover server '{self.host}' is the primary itself",
                 failover.given.get("servers", self.span),
                 "name another server",
                 rule="failover-same-server",
+            )
+        self._check_servers(failover, scope)
+        self._check_probe(failover, scope)
+
+    def _check_udp(self, scope: Scope) -> None:
+        for name in ("failover", "failover_servers", "backoff"):
+            if name in self.given:
+                scope.diagnostics.error(
+                    f"{name.replace('_', '-')}() is not available for UDP",
+                    self.given[name],
+                    "UDP has no connection, so nobody would notice that the "
+                    "server is away; use transport(tcp) or transport(tls)",
+                )
+        for name in ("delivery_ack", "delivery_timeout", "connect_timeout"):
+            if name in self.given:
+                scope.diagnostics.warning(
+                    f"{name.replace('_', '-')}() has no effect: UDP knows neither "
+                    "connections nor acknowledgements",
+                    self.given[name],
+                )
+
+    def _check_servers(self, failover: FailoverOptions, scope: Scope) -> None:
+        for server in failover.server:
+            protocol = server.transport or ("tls" if server.tls else self.protocol)
+            if protocol == "tls" and server.tls is None and self.tls is None:
+                scope.diagnostics.error(
+                    f"server '{server.host}' with transport(tls) needs a tls() block",
+                    server.given.get("transport", server.span),
+                    "write tls(ca-file(…)) into server() or the driver",
+                )
+            if protocol == "tcp" and "tls" in server.given:
+                scope.diagnostics.warning(
+                    "tls() has no effect with transport(tcp)", server.given["tls"]
+                )
+
+    def _check_probe(self, failover: FailoverOptions, scope: Scope) -> None:
+        failback = cast("FailbackOptions | None", failover.failback)
+        if failback is None or "probe" not in failback.given:
+            return
+        protocols = {self.protocol, *(item.transport for item in failover.server)}
+        if protocols.isdisjoint({"tls"}) and not any(s.tls for s in failover.server):
+            scope.diagnostics.warning(
+                f"probe({failback.probe}) has no effect: without transport(tls) a "
+                "probe is a TCP connection",
+                failback.given["probe"],
             )
 
 

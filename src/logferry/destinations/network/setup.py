@@ -1,5 +1,5 @@
 """
-What a network destination's options come to: endpoints, plan, names.
+What a network destination's options come to: entries, endpoints, plan, names.
 
 Everything that depends only on the configuration is worked out here, once.
 """
@@ -9,27 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from logferry.destinations.network.events import HandoffOnly
-from logferry.policy.failover import FailoverPlan
+from logferry.destinations.network.members import Members
+from logferry.destinations.network.roster import Endpoints, entries_of
+from logferry.policy.backoff import Backoff
+from logferry.policy.failover import FailoverPlan, Strategy
 from logferry.policy.prober import ProbePlan
 from logferry.runtime import kernel_ack
-from logferry.runtime.connect import Endpoint
-from logferry.runtime.listeners import service_port
-from logferry.runtime.tls import client_context
-from logferry.runtime.tls_options import TlsOptions
+from logferry.runtime.name_service import NameService
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
-    from logferry.destinations.network.options import (
+    from logferry.destinations.network.failover_options import (
+        BackoffOptions,
         FailbackOptions,
         FailoverOptions,
-        InetDestinationOptions,
     )
+    from logferry.destinations.network.options import InetDestinationOptions
+    from logferry.runtime.connect import Endpoint
+    from logferry.runtime.environment import Environment
     from logferry.telemetry.events import EventLog
 
 __all__ = ["Setup", "protocol_of"]
-
-_SYSLOG_PORTS = {"tcp": 601, "udp": 514, "tls": 6514}
-_NETWORK_PORT = 514
 
 
 def protocol_of(spec: Spec) -> str:
@@ -44,71 +44,83 @@ class Setup:
         self._spec = spec
         self._options = cast("InetDestinationOptions", spec.options)
         self.protocol = protocol_of(spec)
-        self.port = self._port()
-        self.hosts = (self._options.host, *self._failover_hosts())
+        self.entries = entries_of(spec)
+        self.host = self.entries[0].host
+        self.port = self.entries[0].port
         self.time_reopen = f"{self._options.time_reopen:g}"
         self.local = f"AF_INET({self._options.localip or '0.0.0.0'}:0)"
-        self._endpoints = self._make_endpoints()
 
-    def _port(self) -> int:
-        port = self._options.port
-        if port == -1:
-            is_syslog = self._spec.kind == "syslog"
-            return _SYSLOG_PORTS[self.protocol] if is_syslog else _NETWORK_PORT
-        return service_port(port, "udp" if self.protocol == "udp" else "tcp")
+    @property
+    def queue_name(self) -> str:
+        """The stable name of the queue: the reference's own."""
+        name = self._options.persist_name
+        if not name:
+            kind = "dgram" if self.protocol == "udp" else "stream"
+            name = f"{kind},{self.host}:{self.port}"
+        return f"afsocket_dd_qfile({name})"
 
-    def _failover_hosts(self) -> tuple[str, ...]:
-        failover = cast("FailoverOptions | None", self._options.failover)
-        if failover is not None:
-            return failover.servers
-        return self._options.failover_servers
+    @property
+    def _failover(self) -> FailoverOptions | None:
+        return cast("FailoverOptions | None", self._options.failover)
 
-    def _make_endpoints(self) -> tuple[Endpoint, ...]:
-        options = self._options
-        tls = cast("TlsOptions | None", options.tls)
-        if self.protocol == "tls" and tls is None:
-            tls = TlsOptions()
-        context = client_context(tls) if self.protocol == "tls" and tls else None
-        bind = None
-        if options.localip or options.localport:
-            bind = (options.localip, service_port(options.localport))
-        return tuple(
-            Endpoint(
-                host,
-                self.port,
-                options.connect_timeout,
-                options,
-                options.delivery_timeout,
-                bind,
-                context,
-                tls if context is not None else None,
-            )
-            for host in self.hosts
+    @property
+    def is_remembering(self) -> bool:
+        """Tell whether the server in use is kept over a restart (``remember()``)."""
+        return self._failover is not None and self._failover.remember
+
+    def endpoint(self) -> Endpoint:
+        """
+        Return where and how to connect to the primary.
+
+        Raises ``TlsFailed`` when a file of ``tls()`` cannot be used.
+        """
+        return Endpoints(self._options, self.entries).make(self.entries[0])
+
+    def members(self, environment: Environment) -> Members:
+        """
+        Return who can be connected to.
+
+        Raises ``TlsFailed`` when a file of a ``tls()`` block cannot be used.
+        """
+        failover = self._failover
+        return Members(
+            self.entries,
+            Endpoints(self._options, self.entries),
+            NameService(failover.name_servers if failover is not None else ()),
+            self._options.family,
+            environment,
+            owner=self._spec.id,
         )
-
-    def endpoint(self, position: int) -> Endpoint:
-        """Return where and how to connect to the server at ``position``."""
-        return self._endpoints[position]
-
-    def describe(self, position: int) -> str:
-        """Return the server's configured name and port for log lines."""
-        return f"AF_INET({self.hosts[position]}:{self.port})"
 
     def plan(self) -> FailoverPlan:
         """Return what the failover policy needs to know."""
-        failover = cast("FailoverOptions | None", self._options.failover)
-        probes = None
-        if failover is not None and failover.failback is not None:
-            failback = cast("FailbackOptions", failover.failback)
-            probes = ProbePlan(
-                failback.tcp_probe_interval, failback.successful_probes_required
-            )
-        return FailoverPlan(
-            servers=self.hosts,
+        plain = FailoverPlan(
+            servers=tuple(entry.plan() for entry in self.entries),
             reopen_delay_s=self._options.time_reopen,
-            probes=probes,
+            backoff=self._backoff(),
             location=str(self._spec.span),
         )
+        failover = self._failover
+        if failover is None:
+            return plain
+        failback = cast("FailbackOptions | None", failover.failback)
+        return FailoverPlan(
+            plain.servers,
+            plain.reopen_delay_s,
+            _probes(failback) if failback is not None else None,
+            returns_to_best=failback is not None and failback.to == "best",
+            backoff=plain.backoff,
+            hold_time_s=failback.hold_time if failback is not None else 0.0,
+            hold_time_max_s=failback.hold_time_max if failback is not None else 0.0,
+            strategy=Strategy(failover.strategy),
+            location=plain.location,
+        )
+
+    def _backoff(self) -> Backoff | None:
+        backoff = cast("BackoffOptions | None", self._options.backoff)
+        if backoff is None:
+            return None
+        return Backoff(backoff.initial, backoff.max, backoff.multiplier, backoff.jitter)
 
     def is_kernel_acked(self, log: EventLog) -> bool:
         """Tell whether deliveries wait for the peer's kernel."""
@@ -118,3 +130,12 @@ class Setup:
             log.emit(HandoffOnly(self._spec.id))
             return False
         return True
+
+
+def _probes(failback: FailbackOptions) -> ProbePlan:
+    return ProbePlan(
+        failback.tcp_probe_interval,
+        failback.successful_probes_required,
+        failback.jitter,
+        is_bare=failback.probe == "tcp",
+    )
