@@ -137,6 +137,14 @@ class Site:
         program = self.program
         return records(program, program.lines(chunk, len(lines), ORIGIN, NOW))
 
+    def frames_at(
+        self, frames: list[bytes], origin: Origin, now: UnixNanos
+    ) -> list[bytes]:
+        """Run frames of another origin and time; return all records."""
+        program = self.program
+        found = records(program, program.frames(frames, origin, now))
+        return [record for group in found.values() for record in group]
+
     def frames(self, *frames: bytes) -> dict[str, list[bytes]]:
         """Run frames; return the records by output."""
         program = self.program

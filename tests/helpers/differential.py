@@ -1,0 +1,194 @@
+"""
+The same processing here and in Debian's syslog-ng, row by row.
+
+A :class:`Row` is a template (or a filter, rewrite or parser before it) and what it
+prints. All rows of a table run in one process of syslog-ng, which reads the lines
+from its standard input and ends with them; here, each row is a program of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from helpers.peers import ROOT, environment, require
+from helpers.programs import NOW, Site, compiled
+from logferry.message.model import Origin, UnixNanos
+
+LINE = "<13>Oct 11 22:14:15 {host} prog[42]: {text}"
+END = "\x1e"
+ORIGIN = Origin(source=b"s", host=b"peer", file_name=b"-")
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    One row of a compatibility table.
+
+    Attributes:
+        template: what the destination prints.
+        expected: what the records are, one after the other.
+        middle: what stands before the destination in the log path.
+        text: the text of a message of its own; ``None``: the lines of the table.
+        reference: what syslog-ng prints where that is something else …
+        why: … and the reason (listed in ``docs/compat.md``).
+
+    """
+
+    template: str
+    expected: str | tuple[str, ...]
+    middle: str = ""
+    text: str | None = None
+    reference: str | tuple[str, ...] | None = None
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        name = f"{self.middle} {self.template}".strip()
+        return name if self.text is None else f"{name} <- {self.text}"
+
+    @property
+    def prints(self) -> list[bytes]:
+        """The records expected here."""
+        return _records(self.expected)
+
+    @property
+    def reference_prints(self) -> list[bytes]:
+        """The records expected from syslog-ng."""
+        return _records(self.expected if self.reference is None else self.reference)
+
+
+def _records(value: str | tuple[str, ...]) -> list[bytes]:
+    texts = (value,) if isinstance(value, str) else value
+    return [text.encode("utf-8", "surrogateescape") for text in texts]
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as a string of the configuration."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@dataclass
+class Table:
+    """
+    Rows that share lines, global options and the version of the configuration.
+
+    Attributes:
+        head: statements before the log paths, such as named filters.
+
+    """
+
+    rows: list[Row]
+    lines: tuple[str, ...] = (LINE.format(host="host", text="text"),)
+    version: str = "4.0"
+    head: str = ""
+    options: str = ""
+    found: dict[int, list[bytes]] = field(default_factory=dict)
+
+    def here(self, row: Row) -> list[bytes]:
+        """Return the records of one row from a program of ours."""
+        index = self.rows.index(row)
+        site = self.site(row)
+        return site.frames_at(self._lines(index), ORIGIN, self._now)
+
+    @cached_property
+    def _now(self) -> UnixNanos:
+        return NOW
+
+    def site(self, row: Row) -> Site:
+        """Return the program of one row."""
+        ours = f"output(template({quoted(row.template)}))"
+        return compiled(
+            f"@version: {self.version}\n"
+            f"{self.options}\n{self.head}\n"
+            "source s { input(keep-hostname(yes)); };\n"
+            f"log {{ source(s); {row.middle} destination {{ {ours}; }}; }};"
+        )
+
+    def _lines(self, index: int) -> list[bytes]:
+        row = self.rows[index]
+        lines = list(self.lines)
+        if row.text is not None:
+            lines = [LINE.format(host=f"r{index}", text=row.text)]
+        return [line.encode("utf-8", "surrogateescape") for line in lines]
+
+    def reference(self, row: Row) -> list[bytes]:
+        """Return the records of one row from syslog-ng; the first call runs it."""
+        if not self.found:
+            self._run_reference()
+        return self.found[self.rows.index(row)]
+
+    def _run_reference(self) -> None:
+        program = require("usr/sbin/syslog-ng")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            config = folder / "syslog-ng.conf"
+            config.write_text(self._reference_config(folder), "utf-8")
+            lines = [line.encode("utf-8", "surrogateescape") for line in self.lines]
+            for index, row in enumerate(self.rows):
+                if row.text is not None:
+                    lines += self._lines(index)
+            process = subprocess.run(
+                [
+                    *(program, "-F", "--no-caps", "-f", config),
+                    *("-R", folder / "persist", "-p", folder / "pid"),
+                    *("-c", folder / "ctl"),
+                    f"--module-path={ROOT / 'usr/lib/syslog-ng/3.38'}",
+                ],
+                input=b"".join(line + b"\n" for line in lines),
+                env={**environment(), "TZ": "UTC", "LOGFERRY_TEST": "from env"},
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+            assert process.returncode == 0, process.stderr.decode("utf-8", "replace")
+            for index in range(len(self.rows)):
+                path = folder / f"out.{index}"
+                data = path.read_bytes() if path.exists() else b""
+                self.found[index] = data.split(END.encode())[:-1]
+
+    def _reference_config(self, folder: Path) -> str:
+        paths = []
+        for index, row in enumerate(self.rows):
+            own = 'filter { not host("^r[0-9]+$") };'
+            if row.text is not None:
+                own = f'filter {{ host("r{index}" type(string)) }};'
+            theirs = (
+                f'file("{folder}/out.{index}" template({quoted(row.template + END)}))'
+            )
+            paths.append(
+                f"log {{ source(s); {own} {row.middle} "
+                f"destination {{ {theirs}; }}; }};"
+            )
+        return (
+            f"@version: {self.version}\n"
+            "options { keep-hostname(yes); use-dns(no); dns-cache(no); };\n"
+            f"{self.options}\n{self.head}\n"
+            "source s { stdin(); };\n" + "\n".join(paths)
+        )
+
+
+def observed(table: Table) -> list[tuple[Row, list[bytes], list[bytes] | str]]:
+    """Return what syslog-ng and we print for every row, for writing tables."""
+    outcome: list[tuple[Row, list[bytes], list[bytes] | str]] = []
+    for row in table.rows:
+        theirs = table.reference(row)
+        try:
+            ours: list[bytes] | str = table.here(row)
+        except Exception as error:  # noqa: BLE001 - it is shown
+            ours = f"{type(error).__name__}: {error}"
+        outcome.append((row, theirs, ours))
+    return outcome
+
+
+def now() -> UnixNanos:
+    """Return the wall clock."""
+    return UnixNanos(time.time_ns())
+
+
+__all__ = ["END", "LINE", "Row", "Table", "now", "observed", "quoted", "replace"]
