@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logferry.codegen.compare import emit_comparison
-from logferry.codegen.patterns import FLAGS, PatternError, compile_pattern
+from logferry.codegen.patterns import FLAGS, PatternError, Verdicts, compile_pattern
 from logferry.codegen.template_text import TemplateError, parse_template
 from logferry.codegen.templates import emit_template, pieces_of
 from logferry.config.diagnostics import did_you_mean
@@ -213,23 +213,24 @@ FILTERS: dict[str, type[Options]] = {
 """Filter functions by name."""
 
 _FIELDS = {"program": "PROGRAM", "host": "HOST", "message": "MESSAGE"}
+_RECURRING = {"program", "host", "source"}
+_EVERY_PRI = frozenset(range(PRI_MAX + 9))
 
 
 def pris_of(expression: FilterExpression) -> frozenset[int] | None:
     """Return the PRIs that pass, or ``None`` when more than the PRI matters."""
-    every = frozenset(range(PRI_MAX + 9))
     match expression:
         case FilterCall("level" | "severity" | "priority", options):
             codes = cast("LevelOptions", options).codes
-            return frozenset(pri for pri in every if pri & 7 in codes)
+            return frozenset(pri for pri in _EVERY_PRI if pri & 7 in codes)
         case FilterCall("facility", options):
             facilities = cast("FacilityOptions", options).codes
-            return frozenset(pri for pri in every if pri >> 3 in facilities)
+            return frozenset(pri for pri in _EVERY_PRI if pri >> 3 in facilities)
         case FilterReference(_, inner):
             return pris_of(inner)
         case Not(part):
             pris = pris_of(part)
-            return None if pris is None else every - pris
+            return None if pris is None else _EVERY_PRI - pris
         case And(parts) | Or(parts):
             sets = [pris_of(part) for part in parts]
             known = [pris for pris in sets if pris is not None]
@@ -263,9 +264,10 @@ def emit_filter(
     """Return a condition. Raises ``PatternError`` or ``Unsupported``."""
     pris = pris_of(expression)
     if pris is not None:
-        return fields.pri_in(pris)
+        return "True" if pris == _EVERY_PRI else fields.pri_in(pris)
     match expression:
         case And(parts):
+            parts = tuple(part for part in parts if pris_of(part) != _EVERY_PRI)
             return _join(" and ", parts, fields, context)
         case Or(parts):
             return _join(" or ", parts, fields, context)
@@ -323,6 +325,10 @@ def _emit_match(
     if "store-matches" in options.flags:
         store = fields.constants.bind(pattern.search, f"{name}_search")
         return fields.store_matches(f"{store}({code})")
+    if name in _RECURRING and pattern.how != "equal":
+        search = pattern.regex.match if pattern.how == "prefix" else pattern.search
+        verdicts = fields.constants.bind(Verdicts(search), f"{name}_matches")
+        return f"{verdicts}[{code}]"
     if pattern.how == "regex":
         return f"{fields.constants.bind(pattern.search, f'{name}_search')}({code})"
     literal = fields.constants.bind(pattern.literal, f"{name}_text")
@@ -331,8 +337,8 @@ def _emit_match(
             return f"{code} == {literal}"
         case "prefix":
             return f"{code}.startswith({literal})"
-        case _:
-            return f"{literal} in {code}"
+        case _:  # "in" first tries to read its operand as a number
+            return f"{code}.find({literal}) >= 0"
 
 
 def _subject(

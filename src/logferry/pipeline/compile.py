@@ -293,9 +293,12 @@ class ProgramCompiler:
         code, target = statements[0][len(prefix) : -1], _target(fast.names)
         if not condition and code == "line" and fast.names == ["line"]:
             return _Loop("chunk", tallies)
-        joined = _joined_code(code, fast.names)
-        if joined and not condition:
-            code, target = joined, "row"
+        joined = _joined_code(code)
+        if joined is not None:
+            middle, ends = joined
+            code = f"{middle}.join(({', '.join(ends)}))"
+            if ends == fast.names:
+                code, target = f"{middle}.join(row)", "row"
         loop = f"{output.variable} = [{code} for {target} in rows{condition}]"
         return _Loop(loop, tallies)
 
@@ -412,12 +415,12 @@ def _target(names: list[str]) -> str:
     return ", ".join(names) if names else "_"
 
 
-def _joined_code(code: str, names: list[str]) -> str:
-    """Return a cheaper form of ``head + constant + tail`` for rows of two captures."""
+def _joined_code(code: str) -> tuple[str, list[str]] | None:
+    """Return middle and ends of a record of three parts: joining them is cheaper."""
     match = _three_parts.fullmatch(code)
-    if match is None or [match[1], match[3]] != names or match[2] in names:
-        return ""
-    return f"{match[2]}.join(row)"
+    if match is None:
+        return None
+    return match[2], [match[1], match[3]]
 
 
 def join_lines(records: list[bytes]) -> RecordBatch:
