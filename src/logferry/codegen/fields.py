@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from logferry.message.model import Message, UnixNanos
     from logferry.syslog.reception import Reception
 
-__all__ = ["Fields", "LineFields", "MessageFields", "Piece", "Unsupported"]
+__all__ = [
+    "Fields",
+    "LineFields",
+    "MessageFields",
+    "Piece",
+    "Unsupported",
+    "is_recurring_text",
+]
 
 
 class Unsupported(Exception):
@@ -108,6 +115,8 @@ class LineFields:
         layout: the atoms of the line.
         slots: what the row captures, by variable name.
         setup: statements for the head of the function, by variable name.
+        changed: the variable of each field or pair that a rewrite has set.
+        sources: the expressions that those variables were set to.
 
     """
 
@@ -118,6 +127,7 @@ class LineFields:
     slots: dict[Slot, str] = field(default_factory=dict)
     setup: dict[str, str] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     change_count: int = 0
 
     def run(self, start: int, stop: int) -> str:
@@ -212,6 +222,7 @@ class LineFields:
         plain = "".join(char if char.isalnum() else "_" for char in key.lower())
         variable = f"new_{plain}_{self.change_count}"
         out.line(f"{variable} = {code}")
+        self.sources[variable] = code
         self.changed = {**self.changed, key: variable}
 
     @staticmethod
@@ -346,6 +357,11 @@ class _BsdMemo(dict[bytes, bytes]):
         assert stamp is not None
         value = self[text] = self._format.write(stamp)
         return value
+
+
+def is_recurring_text(memo: object) -> bool:
+    """Tell whether ``memo`` gives words made from the PRI or the date of a line."""
+    return isinstance(memo, _Memo | _BsdMemo)
 
 
 _CANONICAL_NAMES = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from logferry.codegen.fields import LineFields
+from logferry.codegen.json_line import emit_flat_object
 from logferry.codegen.macros import MacroContext, macro_function
 from logferry.codegen.template_text import Function, TemplateError, parse_template
 
@@ -164,7 +165,11 @@ def _emit_on_line(
         _FlatObject(shaped, keeps) if is_flat else _NestedObject(shaped, keeps)
     )
     bound = fields.constants.bind(build, "format_json")
-    return f"{bound}({', '.join(codes[name] for name in ordered)})"
+    values = [codes[name] for name in ordered]
+    general = f"{bound}({', '.join(values)})"
+    if not is_flat:
+        return general
+    return emit_flat_object(shaped, values, keeps, general, fields)
 
 
 def _shape(name: str, *, keeps_dot: bool) -> str:

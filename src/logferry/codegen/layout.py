@@ -48,6 +48,11 @@ class Layout:
                 return index
         raise KeyError(name)
 
+    def is_filled(self, slot: Slot) -> bool:
+        """Tell whether what ``slot`` captures is never empty."""
+        atoms = self.atoms[slot.start : slot.stop]
+        return any(atom.literal or atom.name in _FILLED for atom in atoms)
+
     def has(self, name: str) -> bool:
         """Tell whether the line has field ``name``."""
         return any(atom.name == name for atom in self.atoms)
@@ -64,6 +69,8 @@ class Slot:
 def _literal(text: bytes) -> Atom:
     return Atom("", text, text)
 
+
+_FILLED = {"pri", "stamp", "seconds", "offset", "host", "msgid", "sdata"}
 
 _PRI = rb"(?:0|[1-9]\d?\d?)"
 _CLOCK = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
