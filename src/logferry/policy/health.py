@@ -15,16 +15,23 @@ ON_TRIAL   ``rise`` successes in a row   HEALTHY
 ON_TRIAL   a failure                     EJECTED    longer than the time before
 =========  ============================  =========  ===============================
 
-Each ejection is longer by ``ejection_s`` than the one before, up to a maximum; being
-healthy for as long as the last ejection took makes up for all of them. How many servers
-may be ejected at the same time is for whoever chooses among them to decide. The numbers
-are those that balancers agree on: HAProxy's rise and fall, Envoy's ejection times.
+Each ejection is longer by ``ejection_s`` than the one before, up to a maximum, or
+follows a ``Backoff`` where the plan has one; the server itself may ask for a wait
+(``Retry-After``). Being healthy for as long as the last ejection took makes up for all
+of them. An ejection that turns out to be an error is taken back by ``restore``. How
+many servers may be ejected at the same time is for whoever chooses among them to
+decide. The numbers are those that balancers agree on: HAProxy's rise and fall, Envoy's
+ejection times.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logferry.policy.backoff import Backoff, Chance
 
 __all__ = ["Fitness", "Health", "HealthPlan"]
 
@@ -47,6 +54,7 @@ class HealthPlan:
         rise: successes in a row that end its trial.
         ejection_s: how long the first ejection takes, and how much longer each next.
         ejection_max_s: no ejection is longer.
+        backoff: how long ejections take, instead of the two above.
 
     """
 
@@ -54,12 +62,18 @@ class HealthPlan:
     rise: int = 2
     ejection_s: float = 30.0
     ejection_max_s: float = 300.0
+    backoff: Backoff | None = None
 
 
 class Health:
-    """The record of one server; times are monotonic seconds."""
+    """
+    The record of one server; times are monotonic seconds.
+
+    ``chance`` is asked by a plan whose backoff has jitter.
+    """
 
     __slots__ = (
+        "_chance",
         "_ejection_count",
         "_ejection_s",
         "_healthy_since",
@@ -69,9 +83,13 @@ class Health:
         "retry_at",
     )
 
-    def __init__(self, plan: HealthPlan, now: float) -> None:
+    def __init__(
+        self, plan: HealthPlan, now: float, chance: Chance | None = None
+    ) -> None:
         assert plan.fall > 0
         assert plan.rise > 0
+        assert plan.backoff is None or chance is not None
+        self._chance = chance
         self._plan = plan
         self._state = Fitness.HEALTHY
         self._healthy_since = now
@@ -99,10 +117,16 @@ class Health:
             self._healthy_since = now
             self._in_a_row = 0
 
-    def on_failure(self, now: float) -> None:
+    @property
+    def healthy_since(self) -> float:
+        """When it last became healthy."""
+        return self._healthy_since
+
+    def on_failure(self, now: float, wait_s: float | None = None) -> None:
         """
         A request or a probe failed, and the server is to blame.
 
+        ``wait_s`` is for how long the server asked to be left alone, if it did.
         Failures while it is ejected change nothing: they were under way before.
         """
         match self.fitness(now):
@@ -111,9 +135,9 @@ class Health:
                 if self._in_a_row >= self._plan.fall:
                     if now - self._healthy_since >= self._ejection_s:
                         self._ejection_count = 0
-                    self._eject(now)
+                    self._eject(now, wait_s)
             case Fitness.ON_TRIAL:
-                self._eject(now)
+                self._eject(now, wait_s)
             case Fitness.EJECTED:
                 pass
 
@@ -122,10 +146,33 @@ class Health:
         self._in_a_row = 0
         self.retry_at = None
 
-    def _eject(self, now: float) -> None:
+    def restore(self, now: float) -> None:
+        """Take the last ejection back: the server was not to blame."""
+        if self.fitness(now) is Fitness.HEALTHY:
+            self._in_a_row = max(0, self._in_a_row - 1)
+            return
+        self._ejection_count = max(0, self._ejection_count - 1)
+        self._state = Fitness.HEALTHY
+        self._in_a_row = 0
+        self.retry_at = None
+
+    def eject_until(self, retry_at: float) -> None:
+        """Go on with an ejection of an earlier run."""
+        self._ejection_count = 1
+        self._state = Fitness.EJECTED
+        self._in_a_row = 0
+        self.retry_at = retry_at
+
+    def _eject(self, now: float, wait_s: float | None) -> None:
         self._ejection_count += 1
-        wanted_s = self._plan.ejection_s * self._ejection_count
-        self._ejection_s = min(wanted_s, self._plan.ejection_max_s)
+        self._ejection_s = self._wanted_s() if wait_s is None else wait_s
         self._state = Fitness.EJECTED
         self._in_a_row = 0
         self.retry_at = now + self._ejection_s
+
+    def _wanted_s(self) -> float:
+        plan = self._plan
+        if plan.backoff is not None:
+            assert self._chance is not None
+            return plan.backoff.delay_s(self._ejection_count - 1, self._chance)
+        return min(plan.ejection_s * self._ejection_count, plan.ejection_max_s)

@@ -1,0 +1,456 @@
+"""
+The load balancer: which target gets a worker's next batch.
+
+Pure: time, latency and chance are arguments. ``choose`` must be followed by exactly
+one fact about the choice. The life of a target is that of ``policy/health.py``; here
+it is known as
+
+=============  ======================================  =================================
+state          how it gets there                       what it gets
+=============  ======================================  =================================
+operational    start; success after a failure; pardon  its share of the batches
+failed         connection error, timeout, bad status   nothing until its wait is over
+on trial       the wait is over                        one batch at a time (or probes)
+=============  ======================================  =================================
+
+Rules:
+
+* A failure takes a target out at once (``fall`` = 1, the reference's rule), and the
+  batch is offered to the others: ``tried`` keeps it from going to one of them twice.
+* A target on trial gets *one* batch, whoever asks first; success restores it and
+  spreads the load anew, failure begins the next wait. Each target has its own clock.
+* With active probes (``ProbePlan``) targets on trial get no batches: probes decide.
+* Only the lowest tier that has an operational target is used.
+* More than ``ejected_share_max`` of the pool out: *panic*, all are used; so many bad
+  targets are more likely a fault of ours, or all there is.
+* A *blamed* target (its status accuses the request) is out like a failed one, but may
+  be pardoned: it is back as if nothing had happened, unless it also failed otherwise.
+
+``version`` grows whenever the set of usable targets changes: who waits may ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from logferry.policy.health import Fitness, Health, HealthPlan
+from logferry.policy.pool import Pool, Server, ServerPlan
+from logferry.policy.share import (
+    Balance,
+    Seats,
+    Turns,
+    least_loaded,
+    quotas,
+    sticky,
+)
+from logferry.policy.target_events import (
+    TargetFailed,
+    TargetPardoned,
+    TargetRecovered,
+)
+
+if TYPE_CHECKING:
+    from logferry.policy.backoff import Chance
+    from logferry.telemetry.events import Event
+
+__all__ = ["Balancer", "BalancerPlan", "Choice", "ProbePlan", "TargetReport"]
+
+_LATENCY_WEIGHT = 0.2  # of the newest measurement in the moving average
+_SHARE_MIN = 0.1  # of its weight, at the beginning of a slow start
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """Active probes: time from one to the next, and the share of it left to chance."""
+
+    interval_s: float
+    jitter: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerPlan:
+    """
+    How to balance.
+
+    Attributes:
+        targets: the targets as configured, at least one.
+        workers: how many workers there are.
+        balance: the way to spread load.
+        health: when a target is given up and trusted again.
+        ejected_share_max: above this share of failed targets all are used; 1 is never.
+        slow_start_s: for how long a recovered target warms up.
+        probe: active probes, if any.
+
+    """
+
+    targets: tuple[ServerPlan, ...]
+    workers: int = 1
+    balance: Balance = Balance.WORKERS
+    health: HealthPlan = field(default_factory=HealthPlan)
+    ejected_share_max: float = 1.0
+    slow_start_s: float = 0.0
+    probe: ProbePlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A target for one batch; ``is_trial``: the batch should be a small one."""
+
+    target: Server
+    is_trial: bool = False
+
+
+@dataclass(slots=True)
+class _Member:
+    """What is known of one target."""
+
+    health: Health
+    in_flight: int = 0
+    is_on_trial: bool = False  # a batch is with it to find out
+    blames: set[int] = field(default_factory=set)
+    is_faulty: bool = False  # it failed for another reason than a blame
+    latency_s: float = 0.0
+    since: float = 0.0
+    why: str = ""
+    probe_due_at: float | None = None
+    is_out: bool = False  # what was last said of it
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """One target for ``ctl pool``; times are monotonic seconds."""
+
+    target: Server
+    fitness: Fitness
+    since: float
+    why: str
+    retry_at: float | None
+    in_flight: int
+    latency_s: float
+    seats: int
+    is_drained: bool
+
+
+class Balancer:
+    """Balances the workers of one destination over its targets."""
+
+    def __init__(self, plan: BalancerPlan, chance: Chance, now: float) -> None:
+        self.plan = plan
+        self.pool = Pool(plan.targets)
+        self.version = 0
+        self.condemned_in_a_row = 0
+        self._chance = chance
+        self._workers = plan.workers
+        self._members = {
+            target: _Member(Health(plan.health, now, chance), since=now)
+            for target in self.pool.servers
+        }
+        self._seats = Seats()
+        self._turns = Turns()
+        self._events: list[Event] = []
+        self._next_blame = 0
+        if plan.probe is not None:
+            for member in self._members.values():
+                # The first probes are spread over one interval.
+                member.probe_due_at = now + plan.probe.interval_s * chance.random()
+
+    # -- questions --------------------------------------------------------------
+
+    def choose(
+        self,
+        worker: int,
+        now: float,
+        key: bytes = b"",
+        tried: frozenset[Server] = frozenset(),
+    ) -> Choice | None:
+        """
+        Return where ``worker`` should send its batch, ``None`` when nobody is left.
+
+        Args:
+            worker: its number, from 0.
+            now: monotonic seconds.
+            key: the partition key, for ``sticky``.
+            tried: targets that had this batch already and are not asked again.
+
+        """
+        trial = self._due_trial(now, tried)
+        if trial is not None:
+            self._members[trial].is_on_trial = True
+            return self._chosen(trial, is_trial=True)
+        group = self._group(now)
+        allowed = [target for target in group if target not in tried]
+        if not allowed:
+            allowed = group = self._best_tier(
+                [item for item in self._usable(now) if item not in tried]
+            )
+        if not allowed:
+            return None
+        return self._chosen(self._pick(worker, key, group, allowed, now))
+
+    def _chosen(self, target: Server, *, is_trial: bool = False) -> Choice:
+        self._members[target].in_flight += 1
+        return Choice(target, is_trial)
+
+    def _due_trial(self, now: float, tried: frozenset[Server]) -> Server | None:
+        """Return the target to find out about: the one that failed longest ago."""
+        if self.plan.probe is not None:
+            return None
+        group = self._group(now)
+        tier = group[0].tier if group else None
+        due = [
+            target
+            for target in self.pool.usable()
+            if target not in tried
+            and not self._members[target].is_on_trial
+            and self._members[target].health.fitness(now) is Fitness.ON_TRIAL
+            and (tier is None or target.tier <= tier)
+        ]
+        return min(due, key=lambda item: self._members[item].since, default=None)
+
+    def _usable(self, now: float) -> list[Server]:
+        """Return who may get batches: the operational targets, or all in panic."""
+        pool = self.pool.usable()
+        well = [
+            target
+            for target in pool
+            if self._members[target].health.fitness(now) is Fitness.HEALTHY
+        ]
+        out_share = 1 - len(well) / len(pool)
+        return list(pool) if out_share > self.plan.ejected_share_max else well
+
+    def _group(self, now: float) -> list[Server]:
+        return self._best_tier(self._usable(now))
+
+    @staticmethod
+    def _best_tier(targets: list[Server]) -> list[Server]:
+        return [item for item in targets if item.tier == targets[0].tier]
+
+    def usable_count(self, now: float) -> int:
+        """Return how many targets may get batches."""
+        return len(self._usable(now))
+
+    def others(self, now: float, than: frozenset[Server]) -> bool:
+        """Tell whether anybody else may be asked now."""
+        return any(target not in than for target in self._usable(now))
+
+    def _pick(
+        self,
+        worker: int,
+        key: bytes,
+        group: list[Server],
+        allowed: Sequence[Server],
+        now: float,
+    ) -> Server:
+        shares = {target: self._share(target, now) for target in group}
+        match self.plan.balance:
+            case Balance.WORKERS:
+                quota = quotas(shares, self._workers, group)
+                return self._seats.choose(worker, quota, group, allowed)
+            case Balance.ROUND_ROBIN:
+                return self._turns.choose(dict.fromkeys(group, 1.0), allowed)
+            case Balance.WEIGHTED:
+                return self._turns.choose(shares, allowed)
+            case Balance.STICKY:
+                return sticky(key, allowed, shares)
+            case Balance.LEAST_LOADED:
+                members = self._members
+                return least_loaded(
+                    allowed,
+                    {target: members[target].in_flight for target in allowed},
+                    {target: members[target].latency_s for target in allowed},
+                    shares,
+                    self._chance,
+                )
+
+    def _share(self, target: Server, now: float) -> float:
+        """Return the weight of ``target``, less while it warms up."""
+        member, slow_s = self._members[target], self.plan.slow_start_s
+        age_s = now - member.health.healthy_since
+        if not slow_s or not member.why or age_s >= slow_s:
+            return float(target.weight)
+        return target.weight * max(_SHARE_MIN, age_s / slow_s)
+
+    # -- facts ------------------------------------------------------------------
+
+    def on_success(self, choice: Choice, latency_s: float, now: float) -> None:
+        """The batch was taken, ``latency_s`` after it was sent."""
+        member = self._end(choice)
+        if member.latency_s:
+            latency_s = member.latency_s + _LATENCY_WEIGHT * (
+                latency_s - member.latency_s
+            )
+        member.latency_s = latency_s
+        self.condemned_in_a_row = 0
+        self._note_success(choice.target, now)
+
+    def on_failed(
+        self, choice: Choice, why: str, now: float, wait_s: float | None = None
+    ) -> None:
+        """The target is to blame; ``wait_s`` is its own wish (``Retry-After``)."""
+        member = self._end(choice)
+        member.is_faulty = True
+        self._fail(choice.target, why, now, wait_s)
+
+    def on_blamed(self, choice: Choice, why: str, now: float) -> int:
+        """The answer accuses the request; return a number for ``pardon``."""
+        member = self._end(choice)
+        self._next_blame += 1
+        member.blames.add(self._next_blame)
+        self._fail(choice.target, why, now, None)
+        return self._next_blame
+
+    def on_answered(self, choice: Choice) -> None:
+        """The attempt is over and says nothing about the target."""
+        self._end(choice)
+
+    def pardon(self, target: Server, blame: int, now: float) -> None:
+        """The request was bad: bring ``target`` back if nothing else is against it."""
+        member = self._members[target]
+        if blame not in member.blames:
+            return  # it has delivered since, or it was pardoned already
+        member.blames.discard(blame)
+        if member.blames or member.is_faulty:
+            return
+        was_out = member.is_out
+        member.health.restore(now)
+        if was_out:
+            member.is_out = False
+            member.since = now
+            self.version += 1
+            self._events.append(TargetPardoned(target.name))
+
+    def on_condemned(self) -> None:
+        """A request was found guilty; see ``condemned_in_a_row``."""
+        self.condemned_in_a_row += 1
+
+    def set_workers(self, count: int) -> None:
+        """There are ``count`` workers now."""
+        self._workers = count
+        self._seats.keep(count)
+
+    def drain(self, target: Server) -> None:
+        """Send nothing new to ``target``. Raises ``StateError`` for the last one."""
+        self.pool.drain(target)
+        self.version += 1
+
+    def undrain(self, target: Server) -> None:
+        """Let ``target`` be used again."""
+        self.pool.undrain(target)
+        self.version += 1
+
+    def _end(self, choice: Choice) -> _Member:
+        member = self._members[choice.target]
+        assert member.in_flight > 0
+        member.in_flight -= 1
+        if choice.is_trial:
+            member.is_on_trial = False
+            self.version += 1  # somebody else may have the next trial
+        return member
+
+    def _note_success(self, target: Server, now: float) -> None:
+        member = self._members[target]
+        member.health.on_success(now)
+        if member.health.fitness(now) is Fitness.HEALTHY:
+            member.blames.clear()
+            member.is_faulty = False
+        self._settle(target, now)
+
+    def _fail(self, target: Server, why: str, now: float, wait_s: float | None) -> None:
+        member = self._members[target]
+        member.health.on_failure(now, wait_s)
+        member.why = why
+        self._settle(target, now)
+
+    def _settle(self, target: Server, now: float) -> None:
+        """Say what changed."""
+        member = self._members[target]
+        is_out = member.health.fitness(now) is not Fitness.HEALTHY
+        if is_out == member.is_out:
+            return
+        member.is_out = is_out
+        member.since = now
+        self.version += 1
+        self._turns.forget(target)
+        if is_out:
+            wait_s = (member.health.retry_at or now) - now
+            self._events.append(TargetFailed(target.name, member.why, f"{wait_s:.3g}"))
+        else:
+            self._events.append(TargetRecovered(target.name))
+
+    # -- time ---------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """Return when a failed target may be tried again or a probe is due."""
+        moments = [
+            moment
+            for member in self._members.values()
+            for moment in (member.health.retry_at, member.probe_due_at)
+            if moment is not None
+        ]
+        return min(moments, default=None)
+
+    def handle_timer(self, now: float) -> tuple[Server, ...]:
+        """Return the targets to probe now; may be called early."""
+        for member in self._members.values():
+            if member.health.retry_at is not None and member.health.retry_at <= now:
+                member.health.fitness(now)
+                self.version += 1
+        due = []
+        for target, member in self._members.items():
+            if member.probe_due_at is not None and member.probe_due_at <= now:
+                member.probe_due_at = None  # until the result is in
+                due.append(target)
+        return tuple(due)
+
+    def on_probe_result(
+        self, target: Server, *, ok: bool, why: str, now: float
+    ) -> None:
+        """A probe has ended; the next is an interval away."""
+        plan = self.plan.probe
+        assert plan is not None
+        member = self._members[target]
+        spread = 1 + plan.jitter * (2 * self._chance.random() - 1)
+        member.probe_due_at = now + plan.interval_s * spread
+        if not ok:
+            member.is_faulty = True
+            self._fail(target, why, now, None)
+        elif member.health.fitness(now) is not Fitness.EJECTED:
+            self._note_success(target, now)
+
+    # -- for the outside ------------------------------------------------------------
+
+    def take_events(self) -> list[Event]:
+        """Return what happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def remember(self, name: str, retry_at: float, why: str, now: float) -> None:
+        """Go on with a failure that an earlier run saw."""
+        target = self.pool.find(name)
+        if target is None:
+            return
+        member = self._members[target]
+        member.health.eject_until(retry_at)
+        member.is_faulty = True
+        member.why = why
+        member.is_out = True
+        member.since = now
+
+    def report(self, now: float) -> list[TargetReport]:
+        """Return how all targets fare."""
+        return [
+            TargetReport(
+                target,
+                member.health.fitness(now),
+                member.since,
+                member.why if member.is_out else "",
+                member.health.retry_at,
+                member.in_flight,
+                member.latency_s,
+                self._seats.at(target),
+                target in self.pool.drained,
+            )
+            for target, member in self._members.items()
+        ]
