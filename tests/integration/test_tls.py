@@ -5,44 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import socket
-import ssl
 from pathlib import Path
 
 import pytest
-import trustme
 
+from helpers.certificates import Certificates
 from helpers.collector import Collector, Sender, numbers
 from helpers.daemon import Daemon, free_port
 
 pytestmark = pytest.mark.integration
 
 PRIMARY, FAILOVER = "127.0.0.1", "127.0.0.2"
-
-
-class Certificates:
-    """A CA and what it issued, as files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority = trustme.CA()
-        self._folder = folder
-        self.ca = folder / "ca.pem"
-        self.authority.cert_pem.write_to_path(str(self.ca))
-
-    def context(self, *identities: str, **options: object) -> ssl.SSLContext:
-        """Return a server's context that demands a client certificate."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(*identities, **options).configure_cert(context)
-        self.authority.configure_trust(context)
-        context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-    def client(self) -> str:
-        """Return the tls() block of a client with a certificate."""
-        certificate = self.authority.issue_cert("client.example")
-        cert, key = self._folder / "client.pem", self._folder / "client.key"
-        certificate.cert_chain_pems[0].write_to_path(str(cert))
-        certificate.private_key_pem.write_to_path(str(key))
-        return f'tls(ca-file("{self.ca}") cert-file("{cert}") key-file("{key}"))'
 
 
 def _text(input_port: int, port: int, tls: str, options: str = "") -> str:

@@ -40,6 +40,9 @@ _SETTLE_GRACE_S = 0.5
 
 _WAIT_STEP_S = 0.005
 
+_LOOKUP_PATIENCE_S = 1.0
+"""At start a slow name service gets so long before other servers have their turn."""
+
 
 class StreamDestination:
     """One running destination with failover."""
@@ -80,10 +83,10 @@ class StreamDestination:
             self.driver.start()
 
     async def _follow_members(self) -> None:
-        await self._members.look_up()
-        self.driver.set_servers(self._members.plans())
+        watching = self._members.watch(self.driver.set_servers)
+        self._tasks.start(watching, f"names of {self.id}")
+        await self._members.wait_until_known(_LOOKUP_PATIENCE_S)
         self.driver.start()
-        await self._members.watch(self.driver.set_servers)
 
     @property
     def _state_key(self) -> str:

@@ -12,6 +12,7 @@ its turn in the list is an attempt that fails and says why.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class Members:
         }
         self._order = entries  # one entry may stand in the list twice
         self._by_name: dict[str, Endpoint | str] = {}
+        self._first_lookup = asyncio.Event()
         self._index()
 
     @property
@@ -131,6 +133,13 @@ class Members:
         ]
         await asyncio.gather(*(self._refresh(entry, known) for entry, known in due))
         self._index()
+        self._first_lookup.set()
+
+    async def wait_until_known(self, limit_s: float) -> None:
+        """Wait for the end of the first lookup, at most ``limit_s``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._first_lookup.wait()
 
     async def _refresh(self, entry: Entry, known: _Known) -> None:
         try:
