@@ -23,11 +23,12 @@ __all__ = ["default_registry", "destination_kinds", "source_kinds"]
 @cache
 def source_kinds() -> dict[str, SourceKind]:
     """Return the source drivers by name."""
+    from logferry.sources.file import source as file
     from logferry.sources.internal import source as internal
     from logferry.sources.network import source as network
     from logferry.sources.stdin import source as stdin
 
-    return {**network.KINDS, **internal.KINDS, **stdin.KINDS}
+    return {**network.KINDS, **file.KINDS, **internal.KINDS, **stdin.KINDS}
 
 
 @cache

@@ -68,6 +68,8 @@ class Environment:
         stop: asks the daemon to stop (``flags(exit-on-eof)``).
         state: small values that survive a restart.
         dead_letters: where messages go that no server takes.
+        left_behind: what drivers that were stopped leave to those that take their
+            place in the same process, by persist name.
 
     """
 
@@ -81,3 +83,4 @@ class Environment:
     stop: Callable[[], None] = _ignore
     state: State = field(default_factory=MemoryState)
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)
+    left_behind: dict[str, object] = field(default_factory=dict)

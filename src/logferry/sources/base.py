@@ -25,6 +25,11 @@ class Intake(Protocol):
     ``on_settled`` is called with it then, maybe before the call returns.
     """
 
+    @property
+    def is_flow_controlled(self) -> bool:
+        """Tell whether a full queue may hold the source back."""
+        ...
+
     def lines(
         self, chunk: bytes, origin: Origin, on_settled: Callable[[Receipt], None] = ...
     ) -> Receipt:

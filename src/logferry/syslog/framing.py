@@ -172,6 +172,11 @@ class SeparatorFramer:
         self._keeps_empty = keeps_empty
         self._rest = b""
 
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a frame whose end has not come yet."""
+        return self._rest
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the frames that ``data`` completed."""
         frames = (self._rest + data).split(self._separator)

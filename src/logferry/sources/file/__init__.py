@@ -1,0 +1,1 @@
+"""The ``file()`` source, and what follows files for ``wildcard-file()``."""

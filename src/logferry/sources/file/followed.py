@@ -1,0 +1,263 @@
+"""
+One followed path: the file it names now, and those it named before.
+
+Rotation by rename: the path names another inode. The old file is read to its end
+first, and stays open for :data:`LINGER_S` after its last byte, because programs go on
+writing to it until they are told of the rotation. After a restart a renamed file is
+found by its inode and first bytes among its neighbours, and read to its end too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from logferry.sources.file import events
+from logferry.sources.file.opened import OpenedFile, open_file
+from logferry.sources.file.position import (
+    HEAD_BYTES_MAX,
+    Mark,
+    Settlement,
+    decode_marks,
+    encode_marks,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.runtime.environment import Environment
+    from logferry.sources.multi_line import TextFramer
+    from logferry.syslog.framing import Frames
+
+__all__ = ["LINGER_S", "FollowedPath", "Piece"]
+
+LINGER_S: Final = 10.0
+"""How long a file is read on after it was renamed or removed and nothing came."""
+
+Piece = tuple["Frames", Settlement, int]
+"""Frames, whose they are, and where they end in their file."""
+
+
+class FollowedPath:
+    """
+    Reads a path through rotations and truncations.
+
+    Args:
+        path: the file's name.
+        key: the name its position is persisted under.
+        make_framer: makes what cuts the text into frames.
+        on_advance: called when the position moved.
+        reads_old: ``read-old-records()``, for files never seen before.
+
+    """
+
+    def __init__(
+        self,
+        path: str,
+        key: str,
+        environment: Environment,
+        make_framer: Callable[[], TextFramer],
+        on_advance: Callable[[], None],
+    ) -> None:
+        self.path = path
+        self.key = key
+        self._environment = environment
+        self._make_framer = make_framer
+        self._on_advance = on_advance
+        self._files: list[OpenedFile] = []  # oldest first
+        self._complaint = ""
+
+    def start(self, *, reads_old: bool) -> None:
+        """Find the place where reading goes on, in this file and renamed ones."""
+        marks = decode_marks(self._environment.state.get(self.key))
+        inherited = cast(
+            "dict[tuple[int, int], Settlement]",
+            self._environment.left_behind.pop(self.key, {}),
+        )
+        for mark in marks:
+            self._resume(mark, inherited.get((mark.device, mark.inode)))
+        self._open_current(reads_old=reads_old or bool(marks))
+        self._on_advance()
+
+    def _resume(self, mark: Mark, settlement: Settlement | None) -> None:
+        descriptor = self._find(mark)
+        if descriptor is None:
+            self._environment.log.emit(
+                events.PositionLost(self.path, mark.inode, mark.offset)
+            )
+            return
+        file = self._add(descriptor, settlement or Settlement(mark.offset))
+        file.is_current = False  # until the path is looked at
+
+    def _find(self, mark: Mark) -> int | None:
+        """Open the marked file under its own name or that of a neighbour."""
+        folder = Path(self.path).parent
+        names = [self.path]
+        try:
+            with os.scandir(folder) as entries:
+                names += [
+                    entry.path for entry in entries if entry.inode() == mark.inode
+                ]
+        except OSError:
+            return None
+        for name in names:
+            descriptor = _open_if_marked(name, mark)
+            if descriptor is not None:
+                return descriptor
+        return None
+
+    def _add(self, descriptor: int, settlement: Settlement) -> OpenedFile:
+        now = self._environment.clock()
+        file = OpenedFile(descriptor, settlement, self._make_framer, now)
+        settlement.on_advance = self._on_advance
+        self._files.append(file)
+        self._environment.log.emit(events.FileOpened(self.path, settlement.handed_on))
+        return file
+
+    def _open_current(self, *, reads_old: bool) -> None:
+        """Open what the path names now, unless it is open already."""
+        try:
+            descriptor = open_file(self.path)
+        except FileNotFoundError:
+            self._complain(events.FileNotFound(self.path))
+            return
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._complain(events.FileNotReadable(self.path, reason))
+            return
+        self._complaint = ""
+        status = os.fstat(descriptor)
+        for file in self._files:
+            if (file.device, file.inode) == (status.st_dev, status.st_ino):
+                file.is_current = True
+                os.close(descriptor)
+                return
+        self._add(descriptor, Settlement(0 if reads_old else status.st_size))
+        # Persisted at once: after a restart the file is not new any more.
+        self._on_advance()
+
+    def _complain(self, event: events.FileNotFound | events.FileNotReadable) -> None:
+        """Say it once, until it is something else."""
+        if self._complaint != type(event).__name__:
+            self._complaint = type(event).__name__
+            self._environment.log.emit(event)
+
+    def check(self) -> bool:
+        """Look for rotation and truncation; true when there is something to read."""
+        current = next((file for file in self._files if file.is_current), None)
+        if current is None or not self._is_named(current):
+            if current is not None:
+                current.is_current = False
+                self._environment.log.emit(events.FileMoved(self.path))
+            self._open_current(reads_old=True)
+        return self.has_news()
+
+    def _is_named(self, file: OpenedFile) -> bool:
+        try:
+            status = os.stat(self.path)  # noqa: PTH116 - looked at very often
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == (file.device, file.inode)
+
+    def has_news(self) -> bool:
+        """Tell whether there is something to read."""
+        return any(file.has_news() for file in self._files if file.is_open)
+
+    def read(self) -> Piece | None:
+        """Read once, from the oldest file that has something new."""
+        for file in self._files:
+            if file.is_open and file.has_news():
+                if file.is_rewritten():
+                    return self._begin_anew(file)
+                frames, end = file.read(self._environment.clock())
+                return frames, file.settlement, end
+        return None
+
+    def _begin_anew(self, file: OpenedFile) -> Piece:
+        self._environment.log.emit(events.FileTruncated(self.path))
+        old = file.settlement
+        return file.begin_anew(), old, old.handed_on
+
+    def flush(self, idle_s: float) -> Piece | None:
+        """Give out a message that was not gone on with for ``idle_s``."""
+        oldest = self._environment.clock() - idle_s
+        for file in self._files:
+            if file.is_open and file.has_rest and file.changed_at <= oldest:
+                frames, end = file.finish()
+                return frames, file.settlement, end
+        return None
+
+    def retire(self) -> Piece | None:
+        """
+        Close files that the path does not name any more and nobody writes to.
+
+        Returns the message that has no end in one of them; call again until
+        ``None``.
+        """
+        oldest = self._environment.clock() - LINGER_S
+        for file in self._files:
+            is_over = not file.is_current and file.changed_at <= oldest
+            if file.is_open and is_over and not file.has_news():
+                frames, end = file.finish()
+                file.close()
+                return frames, file.settlement, end
+        self._forget_complete()
+        return None
+
+    def _forget_complete(self) -> None:
+        """Forget closed files of which nothing is on its way."""
+        kept = [
+            file
+            for file in self._files
+            if file.is_open or not file.settlement.is_complete
+        ]
+        if len(kept) != len(self._files):
+            self._files = kept
+            self._on_advance()
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no file is open and nothing is on its way."""
+        return not self._files
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the path names nothing any more."""
+        return not any(file.is_current for file in self._files)
+
+    def save(self) -> None:
+        """Persist the position, or remove it when there is nothing to come back to."""
+        marks = [file.mark() for file in self._files]
+        if marks:
+            self._environment.state.put(self.key, encode_marks(marks))
+        else:
+            self._environment.state.delete(self.key)
+
+    def close(self) -> None:
+        """Close the files; what is on its way still moves the position."""
+        for file in self._files:
+            file.close()
+        self._environment.left_behind[self.key] = {
+            (file.device, file.inode): file.settlement
+            for file in self._files
+            if not file.settlement.is_complete
+        }
+        self.save()
+
+
+def _open_if_marked(name: str, mark: Mark) -> int | None:
+    try:
+        descriptor = open_file(name)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        head = os.pread(descriptor, HEAD_BYTES_MAX, 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    if mark.fits(status.st_dev, status.st_ino, status.st_size, head):
+        return descriptor
+    os.close(descriptor)
+    return None

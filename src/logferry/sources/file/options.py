@@ -1,0 +1,55 @@
+"""Options of the sources that follow files."""
+
+from __future__ import annotations
+
+from logferry.config.kinds import Integer, Seconds, TextKind
+from logferry.config.schema import Option
+from logferry.sources.multi_line import MultiLineOptions
+
+__all__ = ["FileSourceOptions", "FollowOptions"]
+
+
+class FollowOptions(MultiLineOptions):
+    """Options of ``file()`` and ``wildcard-file()``."""
+
+    follow_freq = Option(
+        Seconds(),
+        1.0,
+        doc="How often files are looked at, if the kernel does not tell of changes "
+        "before; 0 leaves it to the kernel where it can.",
+        unit="s",
+    )
+    log_iw_size = Option(
+        Integer(minimum=1),
+        5000,
+        doc="How many messages may be unacknowledged before reading waits; more than "
+        "the reference's 100, because a position moves by whole reads.",
+        unit="messages",
+    )
+    idle_timeout = Option(
+        Seconds(),
+        0.0,
+        doc="Accepted for every reader.",
+        unit="s",
+        no_effect="a file is no connection that could be closed",
+    )
+    trim_large_messages = Option(
+        MultiLineOptions.trim_large_messages.kind,
+        default=False,
+        doc="For octet-counted transports.",
+        no_effect="lines of files that are too long are cut into pieces",
+    )
+
+
+class FileSourceOptions(FollowOptions):
+    """``file()``."""
+
+    title = "source file"
+
+    path = Option(
+        TextKind("a file name"),
+        "",
+        doc="The file to read, through rotations.",
+        positional=True,
+        required=True,
+    )

@@ -1,0 +1,137 @@
+"""``file()`` and ``wildcard-file()`` in the real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helpers.daemon import Daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.integration
+
+
+def line(number: int) -> bytes:
+    return b"<13>Nov 21 12:00:00 host app: message %06d\n" % number
+
+
+def append(path: Path, *numbers: int) -> None:
+    with path.open("ab") as file:
+        file.write(b"".join(line(number) for number in numbers))
+
+
+def numbers_in(path: Path) -> list[int]:
+    """Return the numbers of the messages in a file, in order."""
+    if not path.exists():
+        return []
+    return [int(text.split()[-1]) for text in path.read_bytes().splitlines()]
+
+
+async def wait_for(path: Path, count: int) -> list[int]:
+    """Wait until a file holds ``count`` messages and return their numbers."""
+    async with asyncio.timeout(15):
+        while len(numbers_in(path)) < count:
+            await asyncio.sleep(0.02)
+    return numbers_in(path)
+
+
+def site(folder: Path, options: str = "") -> str:
+    return f"""
+    source s {{ file("{folder}/in.log" {options}); }};
+    log {{ source(s); destination {{ file("{folder}/out"); }}; flags(flow-control); }};
+    """
+
+
+async def test_a_file_is_read_and_followed(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    append(source, 1, 2, 3)
+    async with Daemon(site(tmp_path), tmp_path):
+        assert await wait_for(target, 3) == [1, 2, 3]
+        append(source, 4)
+        assert await wait_for(target, 4) == [1, 2, 3, 4]
+    assert target.read_bytes().startswith(b"Nov 21 12:00:00 host app: message")
+
+
+async def test_rotation_by_rename_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    async with Daemon(site(tmp_path), tmp_path):
+        for turn in range(10):
+            append(source, *range(turn * 100, turn * 100 + 60))
+            source.rename(tmp_path / f"in.log.{turn}")
+            append(source, *range(turn * 100 + 60, turn * 100 + 100))
+            await wait_for(target, turn * 100 + 100)
+    assert numbers_in(target) == list(range(1000))
+
+
+async def test_truncation_in_place_is_noticed(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    append(source, *range(50))
+    async with Daemon(site(tmp_path), tmp_path):
+        await wait_for(target, 50)
+        source.write_bytes(line(50))
+        await wait_for(target, 51)
+        append(source, 51)
+        await wait_for(target, 52)
+    assert numbers_in(target) == list(range(52))
+
+
+async def test_a_restart_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    append(source, 0, 1)
+    async with Daemon(site(tmp_path), tmp_path):
+        await wait_for(target, 2)
+    append(source, 2)
+    source.rename(tmp_path / "in.log.1")
+    append(source, 3)
+    async with Daemon(site(tmp_path), tmp_path):
+        await wait_for(target, 4)
+    assert numbers_in(target) == [0, 1, 2, 3]
+
+
+async def test_killed_it_reads_again_and_loses_nothing(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    daemon = Daemon(site(tmp_path), tmp_path)
+    written = 0
+    for _ in range(4):
+        await daemon.start()
+        for _ in range(20):
+            append(source, *range(written, written + 500))
+            written += 500
+        await wait_for(target, written // 2)
+        await daemon.kill()
+    await daemon.start()
+    async with asyncio.timeout(15):
+        while len(set(numbers_in(target))) < written:
+            await asyncio.sleep(0.05)
+    await daemon.stop()
+    assert set(numbers_in(target)) == set(range(written))
+
+
+async def test_a_slower_destination_loses_nothing_without_flow_control(
+    tmp_path: Path,
+) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    append(source, *range(100_000))
+    text = site(tmp_path).replace("flags(flow-control);", "")
+    async with Daemon(text, tmp_path):
+        await wait_for(target, 100_000)
+    assert numbers_in(target) == list(range(100_000))
+
+
+async def test_indented_lines_belong_to_the_message_before_them(
+    tmp_path: Path,
+) -> None:
+    source, target = tmp_path / "in.log", tmp_path / "out"
+    options = 'multi-line-mode(indented) multi-line-timeout(0.2) flags("no-parse")'
+    text = site(tmp_path, options).replace(
+        '/out")',
+        '/out" template("$(replace-delimiter \\"\\n\\t\\" \\"|\\" $MSG) 1\\n"))',
+    )
+    source.write_bytes(b"first\n  at a\n\tat b\nsecond\n")
+    async with Daemon(text, tmp_path):
+        await wait_for(target, 2)
+    assert target.read_bytes() == b"first|  at a||at b 1\nsecond 1\n"
