@@ -1,15 +1,38 @@
-"""The memory queue against a list: push, lease, partial acks, rewinds, limits."""
+"""
+Both queues against a list: push, lease, partial acks, rewinds, limits; the disk queue
+also with work under way, failures of the disk, crashes and restarts.
+"""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from logferry.message.batch import Receipt, RecordBatch
+from logferry.queues import disk
+from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.memory import MemoryQueue
+from logferry.queues.storage import Storage
+from logferry.queues.work import Urgency
 
 LIMIT = 40
+CAPACITY_BYTES = 400
+
+
+def size_of(numbers) -> int:
+    return sum(len(b"%d\n" % number) for number in numbers)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -17,13 +40,20 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = MemoryQueue(LIMIT)
+        self.queue = self.make_queue()
         self.model: list[tuple[int, int | None]] = []
         self.keys: dict[int, bytes] = {}
         self.next_number = 0
         self.unsettled: dict[int, set[int]] = {}  # receipt -> its records
         self.settled: set[int] = set()
         self.receipt_count = 0
+
+    def make_queue(self):
+        return MemoryQueue(LIMIT)
+
+    def room(self, numbers: list[int]) -> int:
+        waiting = sum(1 for _, token in self.model if token is None)
+        return max(0, min(len(numbers), LIMIT - waiting))
 
     @rule(
         count=st.integers(1, 12),
@@ -46,8 +76,7 @@ class QueueMachine(RuleBasedStateMachine):
         batch.receipt = receipt
         receipt.hold()
         batch.is_patient = is_patient
-        waiting = sum(1 for _, token in self.model if token is None)
-        room = count if is_patient else max(0, min(count, LIMIT - waiting))
+        room = count if is_patient else self.room(numbers)
         self.queue.push(batch)
         receipt.settle()
         for number in numbers[:room]:
@@ -60,17 +89,20 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self.queue.peek(count_max, bytes_max)
         waiting = [number for number, token in self.model if token is None]
         if lease is None:
-            assert not waiting
+            assert self.may_be_starved() or not waiting
             return
         numbers = [int(record) for record in lease.batch.records()]
         assert numbers == waiting[: len(numbers)]
         assert 1 <= len(numbers) <= count_max
         assert len(numbers) == 1 or len(lease.batch.data) <= bytes_max
-        assert len({self.keys[number] for number in numbers}) == 1
+        assert {self.keys[number] for number in numbers} == {lease.batch.key}
         self.model = [
             (number, lease.token if number in numbers else token)
             for number, token in self.model
         ]
+
+    def may_be_starved(self) -> bool:
+        return False
 
     def _tokens(self) -> list[int]:
         return sorted({token for _, token in self.model if token is not None})
@@ -103,7 +135,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.queue.count == len(self.model)
         waiting = sum(1 for _, token in self.model if token is None)
         assert self.queue.waiting_count == waiting
-        assert self.queue.bytes == sum(len(b"%d\n" % n) for n, _ in self.model)
+        assert self.queue.bytes == size_of(number for number, _ in self.model)
         assert self.queue.ledger.queued() == len(self.model)
 
     @invariant()
@@ -112,5 +144,201 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.settled == done
 
 
-QueueMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
-test_memory_queue_equals_a_list = QueueMachine.TestCase
+class DiskQueueMachine(QueueMachine):
+    """The same list, and a set that says what the file must hold."""
+
+    limits = DiskLimits(CAPACITY_BYTES, is_reliable=True, memory_bytes_max=300)
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="queue-", dir=shared_memory()))
+        self.storage = Storage(self.folder / "q", "owner", is_synchronous=False)
+        self.stored: dict[int, list[int]] = {}  # first of a row -> its numbers
+        self.work = None
+        self.ready = 0
+        super().__init__()
+
+    def teardown(self) -> None:
+        self.storage.close()
+        shutil.rmtree(self.folder)
+
+    def make_queue(self):
+        queue = DiskQueue(self.limits, self.storage.totals)
+        queue.on_ready = self.note_ready
+        return queue
+
+    def note_ready(self) -> None:
+        self.ready += 1
+
+    def room(self, numbers: list[int]) -> int:
+        free = CAPACITY_BYTES - size_of(number for number, _ in self.model)
+        free = min(free, self.limits.memory_bytes_max - self.queue.unstored_bytes)
+        room = 0
+        while room < len(numbers) and size_of(numbers[: room + 1]) <= free:
+            room += 1
+        return room
+
+    def may_be_starved(self) -> bool:
+        assert self.queue._gap_count > 0 or not self.queue.waiting_count
+        return True
+
+    @precondition(lambda self: self.work is None)
+    @rule(with_stores=st.booleans())
+    def begin_work(self, with_stores: bool) -> None:
+        self.work = self.queue.take_work(with_stores=with_stores)
+        if not with_stores:
+            assert not self.work.inserts
+
+    @precondition(lambda self: self.work is not None)
+    @rule()
+    def end_work(self) -> None:
+        work, self.work = self.work, None
+        done = self.storage.perform(work)
+        self.note_work(work)
+        self.queue.on_done(work, done)
+
+    def note_work(self, work) -> None:
+        for row in work.inserts:
+            numbers = [int(record) for record in row.batch().records()]
+            self.stored[row.first] = numbers
+            for left in self.unsettled.values():
+                left.difference_update(numbers)
+        for first in work.deletes:
+            gone = self.stored.pop(first)
+            assert not set(gone) & {number for number, _ in self.model}
+
+    @precondition(lambda self: self.work is not None)
+    @rule()
+    def fail_work(self) -> None:
+        work, self.work = self.work, None
+        self.queue.on_failed(work)
+
+    def settle_work(self) -> None:
+        while self.queue.urgency() is not Urgency.NONE:
+            self.begin_work(with_stores=True)
+            self.end_work()
+
+    @rule(counts=st.lists(st.integers(1, 12), min_size=4, max_size=12))
+    def fill(self, counts: list[int]) -> None:
+        """Much at once, all of it stored: what opens a gap."""
+        if self.work is not None:
+            self.end_work()
+        for count in counts:
+            self.push(count, b"", False, False)
+        for _ in range(4):
+            self.begin_work(with_stores=True)
+            self.end_work()
+
+    @precondition(lambda self: self.work is None and self._tokens())
+    @rule(data=st.data(), fails=st.booleans())
+    def ack_while_work_is_under_way(self, data: st.DataObject, fails: bool) -> None:
+        self.begin_work(with_stores=True)
+        self.ack(data)
+        if fails:
+            self.fail_work()
+        else:
+            self.end_work()
+
+    @rule(looks=st.booleans())
+    def stop_and_start(self, looks: bool) -> None:
+        """A clean stop saves everything, acknowledgements included."""
+        if self.work is not None:
+            self.end_work()
+        self.queue.rewind()
+        self.queue.close_intake()
+        self.settle_work()
+        assert self.queue.unstored_bytes == 0
+        self.model = [(number, None) for number, _ in self.model]
+        for left in self.unsettled.values():
+            left.clear()
+        self.storage.close()
+        self.storage = Storage(self.folder / "q", is_synchronous=False)
+        assert self.storage.owner == "owner"
+        self.queue = self.make_queue()
+        if looks:
+            self.drain_and_compare({number for number, _ in self.model})
+
+    @rule(when=st.sampled_from(["before", "after"]))
+    def crash_and_start(self, when: str) -> None:
+        """What is in the file survives, and only what was not gone may come again."""
+        if self.work is not None:
+            work, self.work = self.work, None
+            if when == "after":
+                self.storage.perform(work)
+                self.note_work(work)
+        self.storage.close()  # what was committed is what a killed process leaves
+        self.storage = Storage(self.folder / "q", is_synchronous=False)
+        self.queue = self.make_queue()
+        stored = {number for numbers in self.stored.values() for number in numbers}
+        alive = {number for number, _ in self.model}
+        found = self.drain_and_compare(None)
+        assert found <= stored
+        assert found >= stored & alive  # accepted and not delivered
+        self.model = [(number, None) for number in sorted(found)]
+        for left in self.unsettled.values():
+            left.clear()
+        self.settled = set(self.unsettled)
+        self.queue.rewind()
+
+    def drain_and_compare(self, expected: set[int] | None) -> set[int]:
+        """Lease everything, compare, put it back."""
+        numbers: list[int] = []
+        while self.queue.waiting_count:
+            lease = self.queue.peek(1000, 10_000)
+            if lease is None:
+                ready = self.ready
+                self.begin_work(with_stores=True)
+                self.end_work()
+                assert self.ready == ready + 1
+                continue
+            numbers += [int(record) for record in lease.batch.records()]
+        assert numbers == sorted(numbers)
+        assert len(set(numbers)) == len(numbers)
+        if expected is not None:
+            assert set(numbers) == expected
+        self.queue.rewind()
+        self.model = [(number, None) for number in numbers]
+        return set(numbers)
+
+    @invariant()
+    def the_file_knows_its_size(self) -> None:
+        if self.work is None:
+            rows = self.storage._connection.execute(
+                "SELECT count(*) FROM rows"
+            ).fetchone()[0]
+            assert rows == len(self.stored)
+            assert self.queue.stored == self.storage.totals
+            assert self.queue.unstored_bytes >= 0
+
+
+class UnreliableMachine(DiskQueueMachine):
+    """Accepted at once, written when there is too much for memory."""
+
+    limits = DiskLimits(
+        CAPACITY_BYTES, is_reliable=False, memory_bytes_max=300, memory_count_max=20
+    )
+
+    @invariant()
+    def receipts_settle_with_their_last_record(self) -> None:
+        """What is accepted at once is settled at once; see the unit tests."""
+
+
+def shared_memory() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+@pytest.fixture(autouse=True)
+def _small_caches(monkeypatch) -> None:
+    """Limits of a few records, so that gaps open and close all the time."""
+    monkeypatch.setattr(disk, "CACHE_BYTES", 40)
+    monkeypatch.setattr(disk, "ROW_BYTES_MAX", 24)
+    monkeypatch.setattr(disk, "WORK_BYTES_MAX", 90)
+    monkeypatch.setattr(disk, "HURRY_BYTES", 150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [QueueMachine, DiskQueueMachine, UnreliableMachine])
+def test_queue_equals_a_list(machine) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=300, stateful_step_count=50, deadline=None),
+    )

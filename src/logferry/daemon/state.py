@@ -19,7 +19,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from logferry.runtime.set_aside import set_aside
+from logferry.queues.set_aside import set_aside
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:

@@ -15,12 +15,15 @@ meanwhile.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from logferry.errors import StateError
 from logferry.message.batch import RecordBatch
 from logferry.queues.ledger import Ledger
 from logferry.queues.queue import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Entry", "LeasingQueue", "Parcel", "join_batches"]
 
@@ -53,11 +56,16 @@ class Entry:
         )
 
 
+def _ignore() -> None:
+    """Nobody waits for records."""
+
+
 class LeasingQueue:
     """Entries that wait and entries that are leased; see ``queue.Queue``."""
 
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
+        self.on_ready: Callable[[], None] = _ignore
         self._waiting: deque[Entry] = deque()
         self._leases: dict[int, list[Entry]] = {}
         self._waiting_count = 0

@@ -8,6 +8,7 @@ once and may be acked in any order. A queue never blocks and knows no clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -58,9 +59,19 @@ class Lease:
 
 
 class Queue(Protocol):
-    """A bounded, acknowledged, rewindable queue of records."""
+    """
+    A bounded, acknowledged, rewindable queue of records.
+
+    Attributes:
+        ledger: what became of its records.
+        on_ready: set by who peeks: called when records can be leased again after
+            ``peek`` returned ``None`` although records wait, because they first had
+            to be read from disk.
+
+    """
 
     ledger: Ledger
+    on_ready: Callable[[], None]
 
     def push(self, batch: RecordBatch) -> PushResult:
         """
@@ -79,7 +90,7 @@ class Queue(Protocol):
 
         A lease never spans two routing keys and holds at most ``count_max`` records
         and ``bytes_max`` bytes (one record may exceed the latter). ``None`` when
-        nothing is waiting.
+        nothing is waiting, or nothing can be leased before ``on_ready``.
         """
         ...
 

@@ -1,0 +1,304 @@
+"""
+The file of a disk queue: rows in SQLite, changed one transaction at a time.
+
+Everything here blocks and is called from one thread at a time
+(``runtime/disk_worker.py``). ``meta`` says what the file should hold, so that a loss
+can be counted; it is written in the same transaction as the rows.
+
+Pages of 32 KiB: a row of 256 KiB takes few of them, and a small commit does not write
+much more than it must. ``synchronous=FULL`` in WAL mode is one ``fsync`` for each
+commit, whatever it holds; ``NORMAL`` leaves the moment to the system and is still safe
+against damage.
+
+Inserts stop while the file system has less than a reserve left: removals and the
+checkpoints of the write-ahead log need some room too, and they must go on.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from typing import TYPE_CHECKING, Final
+
+from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.rows import Row, decode_ranges, encode_ranges
+from logferry.queues.work import Done, Load, Totals, Work
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["APPLICATION_ID", "NoRoom", "Storage", "connect_readonly", "read_totals"]
+
+APPLICATION_ID: Final = 0x4C46_5131
+"""``LFQ1``, in the header of every queue file."""
+
+SCHEMA_VERSION: Final = 1
+PAGE_BYTES: Final = 32 * 1024
+WAL_PAGES: Final = 256  # 8 MiB of write-ahead log, then a checkpoint
+RESERVE_BYTES_MAX: Final = 32 * 1024 * 1024
+RESERVE_BYTES_MIN: Final = 1024 * 1024
+RESERVE_SHARE: Final = 8  # the reserve is at most this part of a small file system
+
+SCHEMA: Final = """
+CREATE TABLE rows (first INTEGER PRIMARY KEY, count INTEGER NOT NULL,
+  crc INTEGER NOT NULL, key BLOB NOT NULL, ends BLOB, data BLOB NOT NULL);
+CREATE TABLE gone (first INTEGER PRIMARY KEY, ranges BLOB NOT NULL);
+CREATE TABLE damaged (first INTEGER PRIMARY KEY, count, crc, key, ends, data);
+CREATE TABLE meta (id INTEGER PRIMARY KEY, owner TEXT NOT NULL,
+  next_first INTEGER NOT NULL, count INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+  head INTEGER NOT NULL, crc INTEGER NOT NULL);
+"""
+
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY: Final = 0xFF  # the low byte of an extended error code
+
+
+class NoRoom(StorageFailed):
+    """The disk, the quota or the file system is full."""
+
+
+def translate(error: sqlite3.Error) -> Exception:
+    """Return our own error for one of SQLite's."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+    if code in _DAMAGE or code == sqlite3.SQLITE_ERROR:
+        return CorruptRecord(str(error))  # a missing table is damage as well
+    if code == sqlite3.SQLITE_FULL:
+        return NoRoom(str(error))
+    return StorageFailed(str(error))
+
+
+def meta_checksum(
+    owner: str, next_first: int, count: int, size_bytes: int, head: int
+) -> int:
+    """Return the checksum of the meta row."""
+    text = f"{owner} {next_first} {count} {size_bytes} {head}"
+    return zlib.crc32(text.encode("utf-8", "surrogateescape"))
+
+
+class Storage:
+    """
+    An open queue file.
+
+    Args:
+        path: the file; made when missing.
+        owner: the queue's name, kept in the file; empty keeps what it says.
+        is_synchronous: ``fsync`` at every commit.
+        shrink_ratio: an empty file is cut when more than this part of it is free; 1
+            never.
+
+    Raises ``CorruptRecord`` for a file that is no queue file or damaged and
+    ``StorageFailed`` when it cannot be used for other reasons.
+
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        owner: str = "",
+        *,
+        is_synchronous: bool = True,
+        shrink_ratio: float = 1.0,
+    ) -> None:
+        self.path = path
+        self.owner = owner
+        self._shrink_ratio = shrink_ratio
+        self.commit_count = 0
+        try:
+            self._connection = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=10.0
+            )
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        try:
+            self._set_up(is_synchronous=is_synchronous)
+            self.totals = self._open_meta()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise translate(error) from None
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self, *, is_synchronous: bool) -> None:
+        execute = self._connection.execute
+        is_new = not self.path.stat().st_size
+        if is_new:
+            execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        elif execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise CorruptRecord("this is no queue file")
+        elif execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            raise CorruptRecord("this queue file is of another version")
+        execute("PRAGMA journal_mode = WAL")
+        execute(f"PRAGMA synchronous = {'FULL' if is_synchronous else 'NORMAL'}")
+        execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        execute("PRAGMA cell_size_check = ON")
+        execute("PRAGMA trusted_schema = OFF")
+        if is_new:
+            self._connection.executescript(
+                f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+
+    def _open_meta(self) -> Totals:
+        """Return the totals; count the rows when nobody wrote them down correctly."""
+        row = self._connection.execute("SELECT * FROM meta WHERE id = 1").fetchone()
+        if row is None or row[6] != meta_checksum(*row[1:6]):
+            is_new = row is None and self._head() is None
+            totals = Totals() if is_new else self._count()
+        else:
+            self.owner = self.owner or row[1]
+            totals = Totals(*row[2:5])
+        self.write_meta(totals)
+        return totals
+
+    def _count(self) -> Totals:
+        """Count what is there, for a file whose meta row is lost."""
+        next_first = count = size_bytes = 0
+        for first, row_count, size, data in self._connection.execute(
+            "SELECT r.first, r.count, length(r.data), g.ranges"
+            " FROM rows r LEFT JOIN gone g USING (first)"
+        ):
+            gone = sum(stop - start for start, stop in decode_ranges(data, row_count))
+            next_first = max(next_first, first + row_count)
+            count += row_count - gone
+            size_bytes += size
+        return Totals(next_first, count, size_bytes)
+
+    def _head(self) -> int | None:
+        first: int | None = self._connection.execute(
+            "SELECT min(first) FROM rows"
+        ).fetchone()[0]
+        return first
+
+    def write_meta(self, totals: Totals) -> None:
+        """Write down what the file should hold."""
+        head = self._head()
+        if head is None:
+            head = totals.next_first
+        values = (
+            self.owner,
+            totals.next_first,
+            totals.count,
+            totals.size_bytes,
+            head,
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?)",
+            (*values, meta_checksum(*values)),
+        )
+
+    def perform(self, work: Work) -> Done:
+        """
+        Read ahead, then commit the changes.
+
+        Raises ``NoRoom``, ``StorageFailed`` or, for a damaged file,
+        ``CorruptRecord``; nothing was changed then.
+        """
+        try:
+            if work.changes:
+                if work.inserts:
+                    self._check_room(sum(len(row.data) for row in work.inserts))
+                self._commit(work)
+            return self._load(work.load) if work.load is not None else Done()
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
+    def _check_room(self, size_bytes: int) -> None:
+        try:
+            system = os.statvfs(self.path.parent)
+        except OSError as error:
+            raise StorageFailed(str(error)) from None
+        total_bytes = system.f_blocks * system.f_frsize
+        reserve_bytes = max(
+            RESERVE_BYTES_MIN, min(RESERVE_BYTES_MAX, total_bytes // RESERVE_SHARE)
+        )
+        if system.f_bavail * system.f_frsize < reserve_bytes + size_bytes:
+            raise NoRoom("the file system is full but for a reserve")
+
+    def _commit(self, work: Work) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(
+                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
+                (row.encode() for row in work.inserts),
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO gone VALUES (?, ?)",
+                [(first, encode_ranges(ranges)) for first, ranges in work.gone.items()],
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO damaged"
+                " SELECT first, count, crc, key, ends, data FROM rows WHERE first = ?",
+                [(first,) for first in work.damaged],
+            )
+            removed = [(first,) for first in [*work.deletes, *work.damaged]]
+            connection.executemany("DELETE FROM rows WHERE first = ?", removed)
+            connection.executemany("DELETE FROM gone WHERE first = ?", removed)
+            self.write_meta(work.totals)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.commit_count += 1
+        self.totals = work.totals
+        if not work.totals.count and work.deletes:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Cut an empty file: cheap, because there is nothing to move."""
+        execute = self._connection.execute
+        page_count = execute("PRAGMA page_count").fetchone()[0]
+        free_count = execute("PRAGMA freelist_count").fetchone()[0]
+        if self._shrink_ratio < 1 and free_count > self._shrink_ratio * page_count:
+            execute("VACUUM")
+            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _load(self, load: Load) -> Done:
+        done = Done(next_start=load.stop)
+        size_bytes = 0
+        cursor = self._connection.execute(
+            "SELECT r.first, r.count, r.crc, r.key, r.ends, r.data, g.ranges"
+            " FROM rows r LEFT JOIN gone g USING (first)"
+            " WHERE r.first >= ? AND r.first < ? ORDER BY r.first",
+            (load.start, load.stop),
+        )
+        for columns in cursor:
+            try:
+                row = Row.decode(columns[:6])
+            except CorruptRecord:
+                done.damaged.append(columns[0])
+                continue
+            row.gone = decode_ranges(columns[6], row.count)
+            done.rows.append(row)
+            size_bytes += len(row.data)
+            if size_bytes >= load.size_bytes:
+                done.next_start = row.first + row.count
+                break
+        cursor.close()
+        return done
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log goes into it."""
+        self._connection.close()
+
+
+def connect_readonly(path: Path) -> sqlite3.Connection:
+    """
+    Open a queue file to look at it, while its daemon runs or not.
+
+    Raises ``sqlite3.Error``.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+    )
+
+
+def read_totals(connection: sqlite3.Connection) -> tuple[str, Totals, int] | None:
+    """Return owner, totals and lowest number as written down, if they are sound."""
+    row = connection.execute("SELECT * FROM meta WHERE id = 1").fetchone()
+    if row is None or row[6] != meta_checksum(*row[1:6]):
+        return None
+    return row[1], Totals(*row[2:5]), row[5]
