@@ -29,8 +29,19 @@ FRAME_LENGTH_MAX: Final = 9_999_999
 CONFIG_INCLUDE_DEPTH_MAX: Final = 64
 """Nested ``@include``: deeper is a cycle in practice."""
 
-CONFIG_EXPANSION_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Text that blocks may expand to in all: stops exponential expansion."""
+CONFIG_EXPANSION_TOKENS_MAX: Final = 400_000
+"""
+Words and signs that blocks may expand to in all: stops exponential expansion.
+
+A block of the library has about fifty; at this limit reading takes a second and
+150 MB.
+"""
+
+CONFIG_NESTING_MAX: Final = 100
+"""Brackets within brackets: the reader calls itself for each."""
+
+CONFIG_DIAGNOSTICS_MAX: Final = 200
+"""Problems shown of one configuration; whoever has more starts with the first."""
 
 CONFIG_EXPANSION_DEPTH_MAX: Final = 64
 """Blocks that use blocks: deeper is a cycle in practice."""

@@ -1,59 +1,93 @@
 r"""
-From text to tokens, each with its true place.
+From text to tokens, each with its true place; nothing is expanded here.
 
-Pragmas are handled here: ``@version``, ``@include``, ``@define``, ``@module``,
-``@requires``. So are ```name``` substitutions, in the order: ``@define``, then the
-environment, then nothing; a doubled backtick stands for one.
+A text is read to its end in one pass, before anybody knows what its parts mean, so
+nothing here is an error: what is no token is ``BAD`` and reported by whoever meets it.
+Words and strings with backticks are ``TICKED`` and ``TICKED_TEXT``; what they stand
+for is known only where they are used (``preprocess.py``).
 
 Numbers take units: ``k M G`` (powers of 1000), ``kib Mib Gib`` (of 1024), an optional
-``b``; ``0x`` is hexadecimal, a leading zero octal.
+``b``; ``0x`` is hexadecimal, a leading zero octal. In double quotes ``\n`` and its like
+are escapes and a backslash joins lines; single quotes keep everything as it is.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from logferry.config.nodes import Span
+from logferry.config.nodes import NOWHERE, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from logferry.config.diagnostics import Diagnostics
     from logferry.config.sources import SourceText
 
-__all__ = ["Lexer", "Token", "number_value"]
+__all__ = [
+    "BACKTICK",
+    "END",
+    "ConfigurationEnds",
+    "Token",
+    "number_value",
+    "tokenize",
+    "unescape",
+    "unquote",
+]
 
 _token = re.compile(
     r"""
-      (?P<space>[ \t\r\n\f]+|\#[^\n]*|\\\r?\n)
-    | (?P<pragma>(?<![^\n])[ \t]*@(?P<pragma_name>[A-Za-z][-A-Za-z_]*)[ \t]*:?
-        [ \t]*(?P<pragma_rest>[^\n]*))
-    | (?P<double>"(?:[^"\\]|\\.)*")
-    | (?P<single>'[^']*')
+      (?P<space>(?:[ \t\r\n\f]|\\\r?\n)+|\#[^\n]*)
+    | (?P<pragma>(?<![^\n])[ \t]*@[A-Za-z][-A-Za-z_]*
+        (?:[^\n"']|"(?:[^"\\]|\\.)*"|'[^']*')*)
+    | (?P<text>"(?:[^"\\]|\\.)*"|'[^']*')
     | (?P<arrow>=>)
     | (?P<operator>===|!==|==|!=|<=|>=|<|>|\.\.)
-    | (?P<punctuation>[(){};])
-    | (?P<comma>,)
-    | (?P<word>(?:[A-Za-z0-9_/*+$%^~&?!-]|\.(?!\.))
-        (?:[A-Za-z0-9_/*+$%^~&?@-]|\.(?!\.)|:(?=[A-Za-z0-9/:]))*)
+    | (?P<punctuation>[(){};,])
+    | (?P<word>
+        (?!@)(?:[^\s\#'"(){}\\;,|:.=<>!`\[\]]++|[!.](?![.=])|`[^`\n]*`|:(?=[\w/:]))
+        (?:[^\s\#'"(){}\\;,|:.=<>!`\[\]]++|\.(?!\.)|`[^`\n]*`|:(?=[\w/:]))*+)
+    | (?P<bad>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _number = re.compile(
-    r"(?P<sign>-?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<digits>\d+(?:\.\d+)?))"
+    r"(?P<sign>-?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<digits>[0-9]+(?:\.[0-9]+)?))"
     r"(?P<unit>[kKmMgG](?:i[bB]|[bB])?|[kKmMgG]i|[bB])?"
 )
-_backtick = re.compile(r"`([^`\n]*)`")
-_escape = re.compile(r"\\(x[0-9a-fA-F]{2}|o?[0-7]{1,3}|.)", re.DOTALL)
+_raw_block = re.compile(r"[ \t\r\n]*\{")
+_python_piece = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\\n]|\\.)*"'
+    r"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*|[{}]",
+    re.DOTALL,
+)
+BACKTICK = re.compile(r"`([^`\n]*)`")
+"""A reference to a block's argument, a ``@define``d value or the environment."""
+
+_escape = re.compile(r"\\(x[0-9a-fA-F]{2}|o?[0-7]{1,3}|\r?\n|.)", re.DOTALL)
 _ESCAPES = {"a": "\a", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _UNITS = {"k": 1, "m": 2, "g": 3}
+_PUNCTUATION = {
+    "(": "LPAR",
+    ")": "RPAR",
+    "{": "LBRACE",
+    "}": "RBRACE",
+    ";": "SEMICOLON",
+    ",": "COMMA",
+}
+_NUMBER_DIGITS_MAX = 100
 
 
 class Token(NamedTuple):
-    """One token: ``type`` is a terminal of the grammar."""
+    """
+    One token.
+
+    Attributes:
+        type: ``WORD TEXT NUMBER OPERATOR ARROW COMMA SEMICOLON LPAR RPAR LBRACE
+            RBRACE``; before expansion also ``PRAGMA TICKED TICKED_TEXT``; ``RAW`` is
+            the inside of ``python { … }``, ``BAD`` what is no token.
+        value: the text of a string, the value of a number.
+        text: as written.
+
+    """
 
     type: str
     value: str | int | float
@@ -61,153 +95,105 @@ class Token(NamedTuple):
     span: Span
 
 
-@dataclass(slots=True)
-class Pragmas:
-    """What the pragmas of all files came to."""
-
-    version: tuple[int, int] | None = None
-    has_scl: bool = False
+END = Token("END", "", "the end of the file", NOWHERE)
+"""What follows the last token."""
 
 
-class Lexer:
-    """
-    Makes tokens of a file and all that it includes.
+class ConfigurationEnds(Exception):
+    """Reading cannot go on; the reason is among the diagnostics."""
 
-    Args:
-        defines: ``@define``d values; grows while reading.
-        environment: the process's environment variables.
-        include: opens what an ``@include`` names.
-        diagnostics: where problems go.
 
-    """
-
-    def __init__(
-        self,
-        defines: dict[str, str],
-        environment: Mapping[str, str],
-        include: Callable[[str, SourceText, Span], list[SourceText]],
-        diagnostics: Diagnostics,
-    ) -> None:
-        self.pragmas = Pragmas()
-        self.expanded: list[str] = []
-        self._defines = defines
-        self._environment = environment
-        self._include = include
-        self._diagnostics = diagnostics
-
-    def tokens(self, source: SourceText) -> Iterator[Token]:
-        """Yield the tokens of ``source``."""
-        text = source.text
-        if "`" in text:
-            text = self._substitute(text)
-        text = text.replace("\\\r\n", " \n").replace("\\\n", " \n")
-        self.expanded.append(text)
-        starts = _line_starts(text)
-        position, size = 0, len(text)
-        match_at = _token.match
-        while position < size:
-            match = match_at(text, position)
-            if match is None:
-                span = _span(source, starts, position, position + 1)
-                self._diagnostics.error(
-                    f"unexpected character {text[position]!r}", span, "quote strings"
-                )
-                position += 1
-                continue
-            kind = match.lastgroup or ""
-            position = match.end()
-            if kind == "space":
-                continue
-            span = _span(source, starts, match.start(), position)
-            if kind == "pragma_rest" or match["pragma"] is not None:
-                yield from self._pragma(match, source, span)
-                continue
-            yield self._token(kind, match.group(), span)
-
-    def _token(self, kind: str, text: str, span: Span) -> Token:
+def tokenize(source: SourceText) -> list[Token]:
+    """Return the tokens of ``source``."""
+    text = source.text
+    name, origin = source.name, source.origin
+    found: list[Token] = []
+    add = found.append
+    line, line_start = 1, 0
+    matches = _token.finditer(text)
+    while (match := next(matches, None)) is not None:
+        kind = match.lastgroup
+        start, end = match.span()
+        raw = match[0]
+        if kind == "space":
+            count = raw.count("\n")
+            if count:
+                line += count
+                line_start = start + raw.rindex("\n") + 1
+            continue
+        first_line, first_start = line, line_start
+        if kind in _MULTI_LINE and "\n" in raw:
+            line += raw.count("\n")
+            line_start = start + raw.rindex("\n") + 1
+        span = Span(
+            name,
+            first_line,
+            start - first_start + 1,
+            line,
+            end - line_start + 1,
+            origin,
+        )
         if kind == "word":
-            value = number_value(text)
-            if value is None:
-                return Token("WORD", text, text, span)
-            return Token("NUMBER", value, text, span)
-        if kind == "double":
-            return Token("TEXT", _unescape(text[1:-1]), text, span)
-        if kind == "single":
-            return Token("TEXT", text[1:-1], text, span)
-        if kind == "punctuation":
-            return Token(_PUNCTUATION[text], text, text, span)
-        return Token(kind.upper(), text, text, span)
-
-    def _substitute(self, text: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            name = match[1]
-            if not name:
-                return "`"
-            found = self._defines.get(name)
-            return self._environment.get(name, "") if found is None else found
-
-        lines = []
-        for line in text.splitlines(keepends=True):
-            define = re.match(r"\s*@define\s+(\S+)\s+(.*)", line)
-            expanded = _backtick.sub(value, line) if "`" in line else line
-            if define:
-                name = define[1]
-                self._defines[name] = _plain(_backtick.sub(value, define[2]))
-            lines.append(expanded)
-        return "".join(lines)
-
-    def _pragma(
-        self, match: re.Match[str], source: SourceText, span: Span
-    ) -> Iterator[Token]:
-        name, rest = match["pragma_name"].lower(), match["pragma_rest"].strip()
-        rest = rest if rest[:1] in "\"'" else rest.partition("#")[0].strip()
-        match name:
-            case "version":
-                self._set_version(rest, span)
-            case "include":
-                for included in self._include(_plain(rest), source, span):
-                    yield from self.tokens(included)
-            case "define":
-                define, _, value = rest.partition(" ")
-                self._defines[define] = _plain(value.strip())
-            case "module" | "requires" | "config-id" | "line":
-                pass  # everything is built in; nothing has to be loaded
-            case _:
-                self._diagnostics.error(f"unknown pragma @{name}", span)
-
-    def _set_version(self, text: str, span: Span) -> None:
-        numbers = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?", text)
-        if text == "current":
-            self.pragmas.version = CURRENT_VERSION
-        elif numbers is None:
-            self._diagnostics.error(
-                f"@version is not a version: '{text}'", span, "write @version: 4.27"
-            )
+            add(_word(raw, span))
+            if raw == "python":
+                raw_end = _raw_end(text, end)
+                if raw_end:
+                    code = text[end:raw_end]
+                    add(Token("RAW", code, code, span))
+                    if "\n" in code:
+                        line += code.count("\n")
+                        line_start = text.rindex("\n", 0, raw_end) + 1
+                    matches = _token.finditer(text, raw_end)
+        elif kind == "punctuation":
+            add(Token(_PUNCTUATION[raw], raw, raw, span))
+        elif kind == "text":
+            add(_text(raw, span))
         else:
-            version = int(numbers[1]), int(numbers[2])
-            if version < (3, 0):
-                self._diagnostics.error(
-                    "compatibility with configurations below 3.0 was dropped", span
-                )
-            self.pragmas.version = min(version, CURRENT_VERSION)
+            assert kind is not None
+            add(Token(kind.upper(), raw, raw, span))
+    return found
 
 
-CURRENT_VERSION = (4, 27)
-"""The configuration version that is spoken; newer ones are read as this one."""
-
-_PUNCTUATION = {
-    "(": "LPAR",
-    ")": "RPAR",
-    "{": "LBRACE",
-    "}": "RBRACE",
-    ";": "SEMICOLON",
-}
+_MULTI_LINE = frozenset({"text", "pragma"})
 
 
+def _word(raw: str, span: Span) -> Token:
+    if raw[0] in "-0123456789":
+        value = number_value(raw)
+        if value is not None:
+            return Token("NUMBER", value, raw, span)
+    if "`" in raw:
+        return Token("TICKED", raw, raw, span)
+    return Token("WORD", raw, raw, span)
+
+
+def _text(raw: str, span: Span) -> Token:
+    if "`" in raw:
+        return Token("TICKED_TEXT", raw, raw, span)
+    return Token("TEXT", unquote(raw), raw, span)
+
+
+def _raw_end(text: str, start: int) -> int:
+    """Return where the braces after ``python`` end, or 0 when there are none."""
+    opening = _raw_block.match(text, start)
+    if opening is None:
+        return 0
+    depth = 1
+    for piece in _python_piece.finditer(text, opening.end()):
+        if piece[0] == "{":
+            depth += 1
+        elif piece[0] == "}":
+            depth -= 1
+            if not depth:
+                return piece.end()
+    return 0
+
+
+@lru_cache(maxsize=4096)
 def number_value(text: str) -> int | float | None:
     """Return the number that ``text`` is, unit applied, or ``None``."""
     match = _number.fullmatch(text)
-    if match is None:
+    if match is None or len(text) > _NUMBER_DIGITS_MAX:
         return None
     value: int | float
     if match["hex"] is not None:
@@ -227,44 +213,30 @@ def number_value(text: str) -> int | float | None:
     return -value if match["sign"] else value
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """Return ``text`` with the escapes of double quotes resolved."""
     if "\\" not in text:
         return text
 
     def value(match: re.Match[str]) -> str:
         body = match[1]
+        if body[-1] == "\n":
+            return ""
         if body[0] == "x" and len(body) == 3:
             return chr(int(body[1:], 16))
         if body[0] == "o" and len(body) > 1:
             return chr(int(body[1:], 8) & 0xFF)
-        return _ESCAPES.get(body, body) if len(body) == 1 else chr(int(body, 8) & 0xFF)
+        if body[0] in "01234567" and len(body) > 1:
+            return chr(int(body, 8) & 0xFF)
+        return _ESCAPES.get(body, body)
 
     return _escape.sub(value, text)
 
 
-def _plain(text: str) -> str:
-    """Return the value of a pragma's argument, quoted or not."""
+def unquote(text: str) -> str:
+    """Return the value of ``text``, which may be quoted."""
     if len(text) >= 2 and text[0] == text[-1] == '"':
-        return _unescape(text[1:-1])
+        return unescape(text[1:-1])
     if len(text) >= 2 and text[0] == text[-1] == "'":
         return text[1:-1]
     return text
-
-
-def _line_starts(text: str) -> list[int]:
-    starts = [0]
-    starts.extend(match.end() for match in re.finditer("\n", text))
-    return starts
-
-
-def _span(source: SourceText, starts: list[int], start: int, end: int) -> Span:
-    line = bisect_right(starts, start)
-    end_line = bisect_right(starts, end - 1) if end > start else line
-    return Span(
-        source.name,
-        line,
-        start - starts[line - 1] + 1,
-        end_line,
-        end - starts[end_line - 1] + 1,
-        source.origin,
-    )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logferry.config.blocks import text_of_words
 from logferry.config.diagnostics import Diagnostics
-from logferry.config.lexer import CURRENT_VERSION, Lexer
+from logferry.config.lexer import ConfigurationEnds
 from logferry.config.nodes import NOWHERE, Configuration, Span
-from logferry.config.parse import parse_statements
+from logferry.config.parse import Parser
+from logferry.config.preprocess import CURRENT_VERSION, Environment, Preprocessor
 from logferry.config.resolve import Resolver
-from logferry.config.sources import IncludePath, SourceText
+from logferry.config.sources import IncludePath, SourceText, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,28 +48,41 @@ def load_configuration(
     if text is None:
         text = _read(path, diagnostics)
     includes = IncludePath(path, diagnostics)
-    lexer = Lexer({}, environment, includes.include, diagnostics)
-    tokens = lexer.tokens(SourceText(str(path), text))
-    statements = parse_statements(tokens, diagnostics)
-    version = lexer.pragmas.version
+    source = SourceText(str(path), text, files=(str(path),))
+    around = Environment(environment, registry.generate)
+    try:
+        tokens = Preprocessor(source, includes, around, diagnostics)
+        statements = Parser(tokens, diagnostics).statements()
+    except ConfigurationEnds:
+        diagnostics.raise_errors()
+        raise
+    version = _version(tokens, path, diagnostics)
+    resolver = Resolver(registry, diagnostics, version)
+    resolver.has_library = tokens.pragmas.has_library
+    configuration = resolver.resolve(statements)
+    diagnostics.raise_errors()
+    expanded = text_of_words(f"@version: {version[0]}.{version[1]}", tokens.passed)
+    files = (str(path), *includes.files)
+    return configuration.with_text(expanded, text, files), diagnostics
+
+
+def _version(
+    tokens: Preprocessor, path: Path, diagnostics: Diagnostics
+) -> tuple[int, int]:
+    version = tokens.pragmas.version
     if version is None:
         diagnostics.warning(
             "@version is missing",
             Span(str(path), 1, 1, 1, 1),
             f"write @version: {CURRENT_VERSION[0]}.{CURRENT_VERSION[1]} first",
         )
-        version = CURRENT_VERSION
-    resolver = Resolver(registry, diagnostics, version)
-    configuration = resolver.resolve(statements)
-    diagnostics.raise_errors()
-    files = (str(path), *includes.files)
-    return configuration.with_text("".join(lexer.expanded), text, files), diagnostics
+        return CURRENT_VERSION
+    return version
 
 
 def _read(path: Path, diagnostics: Diagnostics) -> str:
     try:
-        # Bytes that are not UTF-8 come back as they were when they are written.
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        return read_source(path)
     except OSError as error:
         place = NOWHERE._replace(file=str(path))
         diagnostics.error(f"cannot read the configuration: {error.strerror}", place)

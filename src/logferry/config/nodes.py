@@ -21,6 +21,7 @@ __all__ = [
     "Arrow",
     "Block",
     "Call",
+    "Code",
     "Comparison",
     "Configuration",
     "Deliver",
@@ -75,7 +76,7 @@ NOWHERE = Span("<built-in>", 0, 0, 0, 0)
 # Syntax
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Word:
     """An unquoted word; ``text`` is as written."""
 
@@ -83,7 +84,7 @@ class Word:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Text:
     """A quoted string, escapes already resolved."""
 
@@ -91,7 +92,7 @@ class Text:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Number:
     """A number, unit already applied; ``text`` is as written."""
 
@@ -100,7 +101,7 @@ class Number:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operator:
     """A bare operator among arguments: ``and or not == != < … ( ) , ;``."""
 
@@ -108,7 +109,7 @@ class Operator:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrow:
     """``key => value``."""
 
@@ -117,7 +118,7 @@ class Arrow:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """``name(arguments)``; ``name`` is lower case with ``-`` for ``_``."""
 
@@ -127,7 +128,7 @@ class Call:
     name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """Arguments in parentheses without a name, as in ``(a or b) and c``."""
 
@@ -135,7 +136,7 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Statement:
     """What stands before one ``;``."""
 
@@ -143,7 +144,7 @@ class Statement:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Block:
     """``{ … }``: statements."""
 
@@ -151,7 +152,17 @@ class Block:
     span: Span
 
 
-Argument: TypeAlias = Word | Text | Number | Operator | Arrow | Call | Group | Block
+@dataclass(slots=True)
+class Code:
+    """The inside of ``python { … }``, braces included."""
+
+    text: str
+    span: Span
+
+
+Argument: TypeAlias = (
+    Word | Text | Number | Operator | Arrow | Call | Group | Block | Code
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,31 @@
 """
-From tokens to syntax nodes, with Lark's LALR parser (``grammar.lark``).
+From tokens to syntax nodes: statements, calls, braces.
 
-A syntax error is reported and skipped up to the next ``;``, so that one run shows all
-of them.
+Only brackets and semicolons are syntax here. What a statement means is decided by
+``resolve.py``, ``paths.py`` and ``filters.py``, which can say much better what was
+expected; options are read by their descriptors.
+
+The parser knows in which *context* it is (``source``, ``log``, the inside of a
+driver …), for there a name may be a block, which the preprocessor then replaces. This
+is why a parser generator does not fit: what the next token is depends on what has
+been recognised so far.
+
+A syntax error is noted and the smallest thing is left out, so that one run shows all
+of them. An error after which brackets mean nothing ends the reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from lark import Lark, Token, Transformer, UnexpectedToken
-from lark.lexer import Lexer as LarkLexer
-
+from logferry.config.lexer import END, ConfigurationEnds, Token
 from logferry.config.nodes import (
+    Argument,
     Arrow,
     Block,
     Call,
+    Code,
     Group,
     Number,
     Operator,
@@ -26,180 +34,324 @@ from logferry.config.nodes import (
     Text,
     Word,
 )
+from logferry.limits import CONFIG_NESTING_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from logferry.config.diagnostics import Diagnostics
-    from logferry.config.lexer import Token as OurToken
 
-__all__ = ["parse_statements"]
+__all__ = ["Parser", "TokenStream", "parse_statements"]
 
-_TITLES = {
-    "SEMICOLON": "';'",
-    "LPAR": "'('",
-    "RPAR": "')'",
-    "LBRACE": "'{'",
-    "RBRACE": "'}'",
-    "WORD": "a word",
-    "TEXT": "a string",
-    "NUMBER": "a number",
-    "OPERATOR": "an operator",
-    "ARROW": "'=>'",
-    "COMMA": "','",
-    "$END": "the end of the file",
-}
+_OBJECTS = frozenset({"source", "destination", "filter", "parser", "rewrite"})
+_PATHS = frozenset({"log", "junction", "channel", "if", "parallelize"})
+_INSIDE_DRIVER = {"source": "inner-src", "destination": "inner-dest"}
+_CLOSING = frozenset({"RBRACE", "RPAR", "SEMICOLON", "END"})
 
 
-_CLOSED_BY = {"LPAR": "RPAR", "LBRACE": "RBRACE"}
-_OPENED_BY = {closing: opening for opening, closing in _CLOSED_BY.items()}
+class TokenStream(Protocol):
+    """What the parser reads from; ``current`` is the next token."""
+
+    current: Token
+
+    def advance(self) -> None:
+        """Make the next token the current one."""
+
+    def expand(self, context: str, name: Token) -> bool:
+        """Replace the use of a block, if ``name`` is one in ``context``."""
+        ...
+
+    def define_block(self, place: Span) -> None:
+        """Read the rest of a ``block`` statement."""
+
+    def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
+        """Note an error and end the reading with ``ConfigurationEnds``."""
 
 
-class _Tokens(LarkLexer):
-    """Hands our tokens to Lark; the place travels in the token's value."""
+class _Plain:
+    """Tokens of a text in which nothing is expanded."""
 
-    def __init__(self, lexer_conf: object) -> None:
-        del lexer_conf
+    def __init__(self, tokens: Iterable[Token], diagnostics: Diagnostics) -> None:
+        self._tokens = iter(tokens)
+        self._diagnostics = diagnostics
+        self.current = END
+        self.advance()
 
-    def lex(  # type: ignore[override] # Lark's way to hand over any iterable
-        self, data: Iterable[OurToken]
-    ) -> Iterator[Token]:
-        """Yield Lark's tokens."""
-        for token in data:
-            yield Token(token.type, token)
+    def advance(self) -> None:
+        self.current = next(self._tokens, END)
 
+    def expand(self, context: str, name: Token) -> bool:
+        del context, name
+        return False
 
-class _Nodes(Transformer[Token, list[Statement]]):
-    """Turns the parse into nodes while parsing."""
+    def define_block(self, place: Span) -> None:
+        self.fail("a block cannot be defined here", place)
 
-    def start(self, children: list[Any]) -> list[Statement]:
-        return [child for child in children if child.elements]
-
-    def statement(self, children: list[Any]) -> Statement:
-        *elements, end = children
-        spans = [item.span for item in elements] or [end.value.span]
-        return Statement(tuple(elements), _cover(spans[0], spans[-1]))
-
-    def call(self, children: list[Any]) -> Call:
-        name, _, *arguments, close = children
-        token = name.value
-        return Call(
-            token.text.lower().replace("_", "-"),
-            tuple(arguments),
-            _cover(token.span, close.value.span),
-            token.span,
-        )
-
-    def group(self, children: list[Any]) -> Group:
-        opening, *arguments, close = children
-        return Group(tuple(arguments), _cover(opening.value.span, close.value.span))
-
-    def block(self, children: list[Any]) -> Block:
-        opening, *statements, close = children
-        kept = tuple(item for item in statements if item.elements)
-        return Block(kept, _cover(opening.value.span, close.value.span))
-
-    def tail(self, children: list[Any]) -> Statement:
-        return Statement(tuple(children), _cover(children[0].span, children[-1].span))
-
-    def arrow(self, children: list[Any]) -> Arrow:
-        key, _, value = children
-        return Arrow(key, value, _cover(key.span, value.span))
-
-    def word(self, children: list[Any]) -> Word:
-        token = children[0].value
-        return Word(token.text, token.span)
-
-    def text(self, children: list[Any]) -> Text:
-        token = children[0].value
-        return Text(token.value, token.span)
-
-    def number(self, children: list[Any]) -> Number:
-        token = children[0].value
-        return Number(token.value, token.text, token.span)
-
-    def operator(self, children: list[Any]) -> Operator:
-        token = children[0].value
-        return Operator(token.text, token.span)
-
-    separator = operator
-
-
-@cache
-def _parser() -> Lark:
-    return Lark.open(
-        "grammar.lark",
-        rel_to=__file__,
-        parser="lalr",
-        lexer=_Tokens,
-        transformer=_Nodes(),
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-    )
+    def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
+        self._diagnostics.error(message, span, hint)
+        raise ConfigurationEnds
 
 
 def parse_statements(
-    tokens: Iterable[OurToken], diagnostics: Diagnostics
+    tokens: Iterable[Token], diagnostics: Diagnostics
 ) -> list[Statement]:
-    """Return the statements of ``tokens``; problems go to ``diagnostics``."""
-
-    def on_error(error: UnexpectedToken) -> bool:
-        token = error.token.value
-        expected = sorted(_TITLES.get(name, name) for name in error.accepts or ())
-        few = 0 < len(expected) <= 4
-        diagnostics.error(
-            f"syntax error, unexpected '{token.text}'",
-            token.span,
-            "expected " + " or ".join(expected) if few else "",
-        )
-        return True  # leave the token out and go on
-
-    balanced = _balance(tokens, diagnostics)
-    result: list[Statement] = _parser().parse(balanced, on_error=on_error)  # type: ignore[arg-type, assignment] # our lexer takes tokens
-    return result
+    """Return the statements of a text without blocks, such as a filter's."""
+    try:
+        return Parser(_Plain(tokens, diagnostics), diagnostics).statements()
+    except ConfigurationEnds:
+        return []
 
 
-def _balance(
-    tokens: Iterable[OurToken], diagnostics: Diagnostics
-) -> Iterator[OurToken]:
-    """
-    Yield ``tokens`` with brackets that match.
+class Parser:
+    """Reads the statements of a whole configuration."""
 
-    A bracket that is never closed is reported where it opens, which no parser can do,
-    and closed where the next one outside of it closes.
-    """
-    opened: list[OurToken] = []
-    last: OurToken | None = None
-    for token in tokens:
-        if token.type in _CLOSED_BY:
-            opened.append(token)
-        elif token.type in _OPENED_BY:
-            wanted = _OPENED_BY[token.type]
-            # A brace closes what was left open in it; a parenthesis closes no brace.
-            if token.type == "RBRACE" and any(item.type == wanted for item in opened):
-                while opened[-1].type != wanted:
-                    yield _close(opened.pop(), token, diagnostics)
-            if not opened or opened[-1].type != wanted:
-                diagnostics.error(f"'{token.text}' closes nothing", token.span)
+    def __init__(self, tokens: TokenStream, diagnostics: Diagnostics) -> None:
+        self._tokens = tokens
+        self._diagnostics = diagnostics
+        self._depth = 0
+
+    def statements(self) -> list[Statement]:
+        """
+        Return all statements; problems go to the diagnostics.
+
+        Raises ``ConfigurationEnds`` after an error that makes the rest meaningless.
+        """
+        found: list[Statement] = []
+        while self._tokens.current.type != "END":
+            token = self._tokens.current
+            if token.type in {"RPAR", "RBRACE"}:
+                self._closes_nothing(token)
                 continue
-            opened.pop()
-        last = token
-        yield token
-    if last is None:
-        return
-    while opened:
-        yield _close(opened.pop(), last, diagnostics)
-        last = last._replace(type="WORD")
-    if last.type != "SEMICOLON":
-        yield last._replace(type="SEMICOLON", text=";")
+            statement = self._statement("root")
+            if statement is not None:
+                found.append(statement)
+        return found
+
+    # -- statements ---------------------------------------------------------------
+
+    def _statement(self, context: str) -> Statement | None:
+        """Read up to a semicolon, or up to the brace that closes what is around."""
+        tokens = self._tokens
+        elements: list[Argument] = []
+        while True:
+            token = tokens.current
+            kind = token.type
+            if kind == "SEMICOLON":
+                tokens.advance()
+                break
+            if kind in {"RBRACE", "END"}:
+                break
+            if kind == "RPAR":
+                self._closes_nothing(token)
+                continue
+            if context == "root" and not elements and token.text == "block":
+                tokens.advance()
+                tokens.define_block(token.span)
+                continue
+            if token.text == "filterx" and not elements and self._skip_filterx(token):
+                continue
+            element = self._element(context, elements)
+            if element is not None:
+                elements.append(element)
+        if not elements:
+            return None
+        return Statement(tuple(elements), _cover(elements[0].span, elements[-1].span))
+
+    def _skip_filterx(self, token: Token) -> bool:
+        self._tokens.advance()
+        if self._tokens.current.type not in {"LBRACE", "WORD"}:
+            return False
+        self._diagnostics.error(
+            "filterx is not supported",
+            token.span,
+            "use filter, rewrite and parser objects",
+        )
+        depth = 0
+        while self._tokens.current.type != "END":
+            kind = self._tokens.current.type
+            depth += (kind == "LBRACE") - (kind == "RBRACE")
+            self._tokens.advance()
+            if kind == "RBRACE" and not depth:
+                break
+        return True
+
+    def _block(self, context: str) -> Block:
+        opening = self._tokens.current
+        self._enter(opening)
+        self._tokens.advance()
+        found: list[Statement] = []
+        while self._tokens.current.type not in {"RBRACE", "END"}:
+            statement = self._statement(context)
+            if statement is not None:
+                found.append(statement)
+        closing = self._tokens.current
+        self._depth -= 1
+        if closing.type == "END":
+            self._tokens.fail("'{' is not closed", opening.span)
+        self._tokens.advance()
+        return Block(tuple(found), _cover(opening.span, closing.span))
+
+    # -- elements -----------------------------------------------------------------
+
+    def _element(self, context: str, before: list[Argument]) -> Argument | None:
+        """Read one element; ``None`` when it was left out or expanded."""
+        tokens = self._tokens
+        token = tokens.current
+        kind = token.type
+        if kind == "WORD":
+            tokens.advance()
+            following = tokens.current.type
+            if following == "LPAR":
+                if tokens.expand(context, token):
+                    return None
+                return self._call(token, _context_of_call(context, token.text))
+            word = Word(token.text, token.span)
+            return self._arrow(word) if following == "ARROW" else word
+        if kind == "TEXT":
+            tokens.advance()
+            text = Text(str(token.value), token.span)
+            return self._arrow(text) if tokens.current.type == "ARROW" else text
+        if kind == "LBRACE":
+            return self._block(_context_of_block(context, before))
+        if kind == "NUMBER":
+            tokens.advance()
+            assert not isinstance(token.value, str)
+            number = Number(token.value, token.text, token.span)
+            return self._arrow(number) if tokens.current.type == "ARROW" else number
+        if kind == "OPERATOR":
+            tokens.advance()
+            return Operator(token.text, token.span)
+        if kind == "LPAR":
+            return self._group(context)
+        if kind == "RAW":
+            tokens.advance()
+            return Code(token.text, token.span)
+        self._leave_out(token)
+        return None
+
+    def _call(self, name: Token, context: str) -> Call:
+        arguments, closing = self._arguments(context, name)
+        return Call(
+            _name_of(name.text),
+            arguments,
+            _cover(name.span, closing.span),
+            name.span,
+        )
+
+    def _group(self, context: str) -> Group:
+        opening = self._tokens.current
+        arguments, closing = self._arguments(context, opening)
+        return Group(arguments, _cover(opening.span, closing.span))
+
+    def _arguments(
+        self, context: str, name: Token
+    ) -> tuple[tuple[Argument, ...], Token]:
+        """Read ``( … )``; returns what stands inside and the last token."""
+        tokens = self._tokens
+        opening = tokens.current
+        self._enter(opening)
+        tokens.advance()
+        found: list[Argument] = []
+        while True:
+            token = tokens.current
+            kind = token.type
+            if kind == "RPAR":
+                tokens.advance()
+                break
+            if kind in {"RBRACE", "END"}:
+                self._diagnostics.error(
+                    "'(' is not closed",
+                    opening.span,
+                    f"write ')' where {name.text} ends" if name is not opening else "",
+                )
+                break
+            if kind in {"COMMA", "SEMICOLON"}:
+                tokens.advance()
+                found.append(Operator(token.text, token.span))
+                continue
+            element = self._element(context, found)
+            if element is not None:
+                found.append(element)
+        self._depth -= 1
+        return tuple(found), token
+
+    def _arrow(self, key: Word | Text | Number) -> Argument | None:
+        arrow = self._tokens.current
+        self._tokens.advance()
+        if self._tokens.current.type not in {"WORD", "TEXT", "NUMBER"}:
+            self._diagnostics.error("a value is missing after '=>'", arrow.span)
+            return None
+        value = self._element("", [])
+        if isinstance(value, Word | Text | Number | Call):
+            return Arrow(key, value, _cover(key.span, value.span))
+        self._diagnostics.error("a value is missing after '=>'", arrow.span)
+        return None
+
+    # -- errors -------------------------------------------------------------------
+
+    def _enter(self, opening: Token) -> None:
+        self._depth += 1
+        if self._depth > CONFIG_NESTING_MAX:
+            self._tokens.fail(
+                f"brackets nest more than {CONFIG_NESTING_MAX} deep", opening.span
+            )
+
+    def _closes_nothing(self, token: Token) -> None:
+        self._diagnostics.error(f"'{token.text}' closes nothing", token.span)
+        self._tokens.advance()
+
+    def _leave_out(self, token: Token) -> None:
+        """Report a token that cannot stand here."""
+        if token.type == "BAD" and token.text in "\"'":
+            self._tokens.fail(
+                f"the string is not closed: {token.text} is missing", token.span
+            )
+        if token.type == "BAD":
+            self._diagnostics.error(
+                f"unexpected character {token.text!r}", token.span, "quote strings"
+            )
+        else:
+            self._diagnostics.error(
+                f"syntax error, unexpected '{token.text}'", token.span
+            )
+        self._tokens.advance()
 
 
-def _close(opening: OurToken, place: OurToken, diagnostics: Diagnostics) -> OurToken:
-    diagnostics.error(f"'{opening.text}' is not closed", opening.span)
-    kind = _CLOSED_BY[opening.type]
-    return place._replace(type=kind, text=_TITLES[kind].strip("'"))
+@lru_cache(maxsize=4096)
+def _name_of(text: str) -> str:
+    return text.lower().replace("_", "-")
+
+
+def _context_of_call(context: str, name: str) -> str:
+    """Return the context inside the parentheses of a call."""
+    if name in {"if", "elif", "condition", "where", "having", "trigger"}:
+        return "filter"
+    if context == "log" and name in _OBJECTS:
+        return name
+    if context == "filter":
+        return "filter"
+    return _INSIDE_DRIVER.get(context, context if context.startswith("inner") else "")
+
+
+def _context_of_block(context: str, before: list[Argument]) -> str:
+    """Return the context inside braces after the elements ``before``."""
+    first = before[0] if before else None
+    if isinstance(first, Call):
+        word = first.name
+    elif isinstance(first, Word):
+        word = _name_of(first.text)
+    else:
+        word = ""
+    if word in _PATHS:
+        return "log"
+    if word in _OBJECTS or (context == "root" and word == "options"):
+        return word
+    return context
 
 
 def _cover(first: Span, last: Span) -> Span:
-    if first.file != last.file:
+    """Return the place from ``first`` to ``last``; only ``first`` across texts."""
+    if first is last or first.file != last.file or last.end_line < first.line:
         return first
     return Span(
         first.file,

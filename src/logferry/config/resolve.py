@@ -62,6 +62,7 @@ class Resolver:
         self.diagnostics = diagnostics
         self.registry = registry
         self._version = version
+        self.has_library = False
         self.templates: dict[str, TemplateText] = {}
         self.scope = Scope(
             diagnostics,
@@ -198,9 +199,9 @@ class Resolver:
 
     def find(self, kind: str, name: str, span: Span | None = None) -> object | None:
         """Return the object of ``kind`` called ``name``, resolving it if need be."""
-        known = self._known(kind)
-        if name in known:
-            return known[name]
+        known = self._resolved(kind, name)
+        if known is not None:
+            return known
         if (kind, name) not in self._objects:
             if span is not None:
                 names = [item for group, item in self._objects if group == kind]
@@ -225,19 +226,16 @@ class Resolver:
         finally:
             self._in_progress.pop()
 
-    def _known(self, kind: str) -> dict[str, object]:
-        known: dict[str, dict[str, object]] = {
-            "source": dict(self.sources),
-            "destination": dict(self.destinations),
-            "filter": dict(self.filters),
-        }
-        if kind in known:
-            return known[kind]
-        return {
-            name: step
-            for (group, name), step in self.processors.items()
-            if group == kind
-        }
+    def _resolved(self, kind: str, name: str) -> object | None:
+        match kind:
+            case "source":
+                return self.sources.get(name)
+            case "destination":
+                return self.destinations.get(name)
+            case "filter":
+                return self.filters.get(name)
+            case _:
+                return self.processors.get((kind, name))
 
     def define(self, kind: str, name: str, block: Block, span: Span) -> object | None:
         """Make the object that ``block`` describes."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 from logferry.config.diagnostics import Diagnostics, did_you_mean
@@ -197,6 +198,7 @@ class Options:
         return getattr(globals_, reference.attribute)
 
     @classmethod
+    @cache
     def table(cls) -> dict[str, Option[Any]]:
         """Return the options by attribute name, inherited ones first."""
         found: dict[str, Option[Any]] = {}
@@ -209,6 +211,7 @@ class Options:
         return found
 
     @classmethod
+    @cache
     def by_name(cls) -> dict[str, Option[Any]]:
         """Return the options by every name the configuration may use."""
         found: dict[str, Option[Any]] = {}
@@ -321,6 +324,11 @@ class Registry:
 
     Made once by the program's top layer, which knows all drivers. Names are as the
     configuration writes them, with ``-``.
+
+    Attributes:
+        generate: runs a config generator: ``exec`` or ``python``, its command, its
+            arguments; returns the text and raises ``LogferryError``.
+
     """
 
     globals: type[Options]
@@ -329,3 +337,4 @@ class Registry:
     parsers: dict[str, type[Options]] = field(default_factory=dict)
     rewrites: dict[str, type[Options]] = field(default_factory=dict)
     filters: dict[str, type[Options]] = field(default_factory=dict)
+    generate: Callable[[str, str, Mapping[str, str]], str] | None = None

@@ -3,8 +3,8 @@ The texts a configuration is made of: files, and what they include.
 
 An ``@include`` names a file, a folder (its plain files, sorted; names of letters,
 digits, ``- _ .``, no dot files) or a pattern. Relative names are looked for beside the
-main file, then in the system's configuration folders. ``scl.conf`` stands for the
-built-in library.
+main file, then in the system's configuration folders, then in the built-in library.
+``scl.conf`` stands for all of that library, wherever it is said to be.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import glob
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from logferry.config.diagnostics import Diagnostics
     from logferry.config.nodes import Span
 
-__all__ = ["IncludePath", "SourceText"]
+__all__ = ["LIBRARY", "IncludePath", "SourceText", "read_source"]
+
+LIBRARY = Path(__file__).resolve().parent.parent / "scl"
+"""Where the built-in library of blocks lives."""
 
 _SYSTEM_FOLDERS = (Path("/etc/logferry"), Path("/etc/syslog-ng"))
 _plain_name = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -29,50 +33,83 @@ _plain_name = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """One text: the name shown in messages, and the place that included it."""
+    """
+    One text: the name shown in messages, and the place that included it.
+
+    ``files`` are the names of the files around it, itself included.
+    """
 
     name: str
     text: str
     origin: Span | None = None
-    depth: int = 0
+    files: tuple[str, ...] = ()
+
+
+def read_source(path: Path) -> str:
+    """Return the text of ``path``; bytes that are not UTF-8 survive. May raise."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 class IncludePath:
-    """Finds what ``@include`` names."""
+    """
+    Finds what ``@include`` names.
+
+    Attributes:
+        files: names of the files that were included, in order.
+        defines: where things are, for backticks.
+
+    """
 
     def __init__(self, main: Path, diagnostics: Diagnostics) -> None:
-        self._folders = (main.parent, *_SYSTEM_FOLDERS)
+        self._folders = (main.parent, *_SYSTEM_FOLDERS, LIBRARY)
         self._diagnostics = diagnostics
         self.files: list[str] = []
+        self.defines = {
+            "scl-root": str(LIBRARY),
+            "syslog-ng-sysconfdir": str(main.parent),
+            "include-path": ":".join(str(folder) for folder in self._folders),
+        }
 
     def include(self, name: str, source: SourceText, span: Span) -> list[SourceText]:
         """Return the texts that ``name`` stands for, in order."""
-        if name in {"scl.conf", "scl/scl.conf"}:
-            return []
-        if source.depth >= CONFIG_INCLUDE_DEPTH_MAX:
+        if Path(name).name == "scl.conf":
+            return list(_library())
+        if len(source.files) >= CONFIG_INCLUDE_DEPTH_MAX:
             self._diagnostics.error(
-                f"more than {CONFIG_INCLUDE_DEPTH_MAX} nested includes",
-                span,
-                "does a file include itself?",
+                f"more than {CONFIG_INCLUDE_DEPTH_MAX} nested includes", span
             )
             return []
         paths = self._find(name)
         if not paths and not glob.has_magic(name):
             self._diagnostics.error(f"cannot find the included file '{name}'", span)
-        texts = []
-        for path in paths:
-            try:
-                text = path.read_text(encoding="utf-8", errors="surrogateescape")
-            except OSError as error:
-                self._diagnostics.error(
-                    f"cannot read the included file '{path}': {error.strerror}", span
-                )
-                continue
-            self.files.append(str(path))
-            texts.append(SourceText(str(path), text, span, source.depth + 1))
-        return texts
+        return [
+            text
+            for path in paths
+            if (text := self._read(path, source, span)) is not None
+        ]
+
+    def _read(self, path: Path, source: SourceText, span: Span) -> SourceText | None:
+        name = str(path)
+        if name in source.files:
+            self._diagnostics.error(
+                f"'{path}' includes itself",
+                span,
+                "the way here: " + " -> ".join((*source.files, name)),
+            )
+            return None
+        try:
+            text = read_source(path)
+        except OSError as error:
+            self._diagnostics.error(
+                f"cannot read the included file '{path}': {error.strerror}", span
+            )
+            return None
+        self.files.append(name)
+        return SourceText(name, text, span, (*source.files, name))
 
     def _find(self, name: str) -> list[Path]:
+        if "\0" in name:
+            return []
         candidates = (
             [Path(name)]
             if Path(name).is_absolute()
@@ -92,3 +129,12 @@ class IncludePath:
             elif candidate.is_file():
                 return [candidate]
         return []
+
+
+@cache
+def _library() -> tuple[SourceText, ...]:
+    """Return the texts of the built-in library, named ``scl/…`` in messages."""
+    return tuple(
+        SourceText(f"scl/{path.name}", read_source(path))
+        for path in sorted(LIBRARY.glob("*.conf"))
+    )
