@@ -162,8 +162,7 @@ class Table:
                 f'file("{folder}/out.{index}" template({quoted(row.template + END)}))'
             )
             paths.append(
-                f"log {{ source(s); {own} {row.middle} "
-                f"destination {{ {theirs}; }}; }};"
+                f"log {{ source(s); {own} {row.middle} destination {{ {theirs}; }}; }};"
             )
         return (
             f"@version: {self.version}\n"
@@ -180,7 +179,7 @@ def observed(table: Table) -> list[tuple[Row, list[bytes], list[bytes] | str]]:
         theirs = table.reference(row)
         try:
             ours: list[bytes] | str = table.here(row)
-        except Exception as error:  # noqa: BLE001 - it is shown
+        except Exception as error:
             ours = f"{type(error).__name__}: {error}"
         outcome.append((row, theirs, ours))
     return outcome

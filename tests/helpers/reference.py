@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.filters import FILTERS
-from logferry.codegen.functions import FUNCTIONS
+from logferry.codegen.functions import Plain, function_named
 from logferry.codegen.json_format import formatter_of
 from logferry.codegen.macros import MacroContext, macro_function
 from logferry.codegen.parsers import make_parser
@@ -206,7 +206,9 @@ class Reference:
                 case Function("format-json" | "format-flat-json"):
                     printed += formatter_of(part, macros)(message)
                 case Function(name, arguments):
-                    printed += FUNCTIONS[name](
+                    found = function_named(name)
+                    assert isinstance(found, Plain)
+                    printed += found.call(
                         *[self.parts(item, message, macros) for item in arguments]
                     )
         return printed

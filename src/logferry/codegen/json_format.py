@@ -1,190 +1,106 @@
 """
-``$(format-json …)``: name-value pairs as a JSON object.
+``$(format-json …)``: value-pairs as a JSON object.
 
-Keys come in descending byte order, dots make nested objects, a leading dot becomes an
-underscore, empty macros are left out (reference: value-pairs and format-json).
+Keys come in descending byte order, delimiters make nested objects, a leading dot
+becomes an underscore (reference: value-pairs and format-json).
+
+On lines all names are known, and the object is built from the variables of the row;
+elsewhere the message is asked for what it has.
 """
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from logferry.codegen.fields import LineFields
-from logferry.codegen.json_line import emit_flat_object
-from logferry.codegen.macros import MacroContext, macro_function
-from logferry.codegen.template_text import Function, TemplateError, parse_template
+from logferry.codegen.template_text import Function, parse_template
+from logferry.codegen.typed import (
+    CastError,
+    emit_pair,
+    json_value,
+    static_kind,
+    text_of,
+)
+from logferry.codegen.value_pairs import ValuePairs, pairs_of
 
 if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
+    from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
 __all__ = ["emit_format_json", "formatter_of"]
 
-_SCOPES: dict[str, tuple[str, ...]] = {
-    "rfc3164": ("FACILITY", "PRIORITY", "HOST", "PROGRAM", "PID", "MESSAGE", "DATE"),
-    "selected-macros": ("TAGS", "SOURCEIP", "SEQNUM"),
-    "none": (),
-}
-_SCOPES["core"] = _SCOPES["base"] = _SCOPES["rfc3164"]
-_SCOPES["rfc5424"] = _SCOPES["syslog-proto"] = (*_SCOPES["rfc3164"], "MSGID")
-_BUILT_IN_PAIRS = (
-    "HOST",
-    "HOST_FROM",
-    "MESSAGE",
-    "PROGRAM",
-    "PID",
-    "MSGID",
-    "SOURCE",
-    "LEGACY_MSGHDR",
-    "TRANSPORT",
-)
-
-
-@dataclass(slots=True)
-class _Pairs:
-    """What a value-pairs command line selects."""
-
-    macros: list[str] = field(default_factory=list)
-    templates: list[tuple[str, str]] = field(default_factory=list)
-    prefixes: list[str] = field(default_factory=list)  # of name-value pairs
-    keys: list[str] = field(default_factory=list)
-    excluded: list[str] = field(default_factory=list)
-    takes_pairs: bool = False
-    takes_dot_pairs: bool = False
-    keeps_dot: bool = False
-
-
-def _read_arguments(function: Function) -> _Pairs:
-    pairs = _Pairs()
-    words = list(function.raw)
-    while words:
-        word = words.pop(0)
-        name, _, attached = word.partition("=")
-        if not word.startswith("--"):
-            key, equals, template = word.partition("=")
-            if not equals:
-                raise TemplateError(f"$({function.name}): expected name=value: {word}")
-            pairs.templates.append((key, template))
-            continue
-        if name == "--leave-initial-dot":
-            pairs.keeps_dot = True
-            continue
-        if name in {"--auto-cast", "--cast", "--no-cast", "--omit-empty-values"}:
-            continue
-        value = attached or (words.pop(0) if words else "")
-        _read_option(function.name, name, value, pairs)
-    return pairs
-
-
-def _read_option(function: str, name: str, value: str, pairs: _Pairs) -> None:
-    match name:
-        case "--scope":
-            for scope in value.replace(",", " ").split():
-                _add_scope(function, scope, pairs)
-        case "--key":
-            pairs.keys.extend(value.replace(",", " ").split())
-        case "--exclude":
-            pairs.excluded.extend(value.replace(",", " ").split())
-        case "--pair":
-            key, _, template = value.partition("=")
-            pairs.templates.append((key, template))
-        case _:
-            raise TemplateError(f"$({function}): unknown option {name}")
-
-
-def _add_scope(function: str, scope: str, pairs: _Pairs) -> None:
-    if scope in _SCOPES:
-        pairs.macros.extend(_SCOPES[scope])
-    elif scope in {"nv-pairs", "all-nv-pairs", "everything"}:
-        pairs.takes_pairs = True
-        pairs.takes_dot_pairs = pairs.takes_dot_pairs or scope != "nv-pairs"
-    elif scope == "dot-nv-pairs":
-        pairs.takes_dot_pairs = True
-    elif scope == "sdata":
-        pairs.prefixes.append(".SDATA.")
-    else:
-        raise TemplateError(f"$({function}): unknown scope {scope}")
-
 
 def emit_format_json(function: Function, fields: Fields, context: MacroContext) -> str:
     """Return an expression for the object. Raises ``TemplateError``."""
-    pairs = _read_arguments(function)
+    pairs = pairs_of(function)
+    is_flat = function.name == "format-flat-json"
     if isinstance(fields, LineFields):
-        return _emit_on_line(function, pairs, fields, context)
-    formatter = Formatter(pairs, context)
+        return _emit_on_line(pairs, fields, context, is_flat=is_flat)
+    formatter = Formatter(pairs, context, is_flat=is_flat)
     return f"{fields.constants.bind(formatter, 'format_json')}(m)"
 
 
 def formatter_of(function: Function, context: MacroContext) -> Formatter:
     """Return what formats messages. Raises ``TemplateError``."""
-    return Formatter(_read_arguments(function), context)
+    is_flat = function.name == "format-flat-json"
+    return Formatter(pairs_of(function), context, is_flat=is_flat)
 
 
 def _emit_on_line(
-    function: Function, pairs: _Pairs, fields: LineFields, context: MacroContext
+    pairs: ValuePairs, fields: LineFields, context: MacroContext, *, is_flat: bool
 ) -> str:
-    """All names are known: the object is built from the variables of the row."""
-    from logferry.codegen.templates import emit_template, pieces_of
+    from logferry.codegen.templates import emit_parts, emit_template
 
     codes: dict[str, str] = {}
-    names = list(pairs.macros)
-    if pairs.takes_pairs:
-        names += [*_BUILT_IN_PAIRS, *(name for name in fields.changed)]
-    names += [key for key in pairs.keys if not set(key) & set("*?[")]
-    for name in names:
-        if (
-            name.startswith(".")
-            and not pairs.takes_dot_pairs
-            and name not in pairs.keys
-        ):
-            continue
-        if name == "SEQNUM" or any(
-            fnmatch.fnmatchcase(name, x) for x in pairs.excluded
-        ):
-            continue
-        codes[name] = emit_template(fields.macro(name, context), fields).code
-    for key, template in pairs.templates:
-        parts = parse_template(template)
+    kinds: dict[str, str | None] = {}
+    for name in pairs.static_names():
+        key = pairs.key_of(name)
+        codes[key] = emit_template(fields.macro(name, context), fields).code
+        kinds[key] = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
+        kinds[key] = kinds[key] or ""  # nothing is left out, so it is no null
+    for name in fields.changed:
+        if pairs.takes(name):
+            key = pairs.key_of(name)
+            codes[key], kinds[key] = fields.changed[name], ""
+    explicit = set()
+    for pair in pairs.pairs:
+        parts = parse_template(pair.template)
+        key = pairs.key_of(pair.key)
+        explicit.add(key)
+        kind = static_kind(parts, pair.hint, fields, context)
+        kinds[key] = kind if pairs.casts or pair.hint else ""
+        is_dynamic = kinds[key] is None
         codes[key] = (
-            emit_template(pieces_of(parts, fields, context), fields).code
-            if parts
-            else 'b""'
+            emit_pair(parts, pair.hint, fields, context)
+            if is_dynamic
+            else emit_parts(parts, fields, context)
         )
-    del function
-    ordered = sorted(codes, key=str.encode, reverse=True)
+    ordered = sorted(codes, reverse=True)
     shaped = tuple(_shape(name, keeps_dot=pairs.keeps_dot) for name in ordered)
-    explicit = frozenset(key for key, _ in pairs.templates)
-    keeps = tuple(name in explicit for name in ordered)
-    is_flat = not any("." in name for name in shaped)
-    build: Callable[..., bytes] = (
-        _FlatObject(shaped, keeps) if is_flat else _NestedObject(shaped, keeps)
-    )
+    keeps = tuple(name in explicit and not pairs.omits_empty for name in ordered)
+    delimiter = "" if is_flat else pairs.key_delimiter
+    types = tuple(kinds[name] for name in ordered)
+    is_plain = not any(delimiter and delimiter in name for name in shaped)
+    build: Callable[..., bytes]
+    if is_plain and not any(kind != "" for kind in types):
+        build = _FlatObject(shaped, keeps)
+    else:
+        on_error = context.on_error
+        build = _TypedObject(shaped, keeps, types, delimiter, on_error)
     bound = fields.constants.bind(build, "format_json")
-    values = [codes[name] for name in ordered]
-    general = f"{bound}({', '.join(values)})"
-    if not is_flat:
-        return general
-    return emit_flat_object(shaped, values, keeps, general, fields)
+    return f"{bound}({', '.join(codes[name] for name in ordered)})"
 
 
 def _shape(name: str, *, keeps_dot: bool) -> str:
     return "_" + name[1:] if name.startswith(".") and not keeps_dot else name
 
 
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("utf-8", "backslashreplace")
-
-
 class _FlatObject:
-    """Builds an object from values in the order of its names."""
+    """Builds an object of strings from values in the order of its names."""
 
     def __init__(self, names: tuple[str, ...], keeps_empty: tuple[bool, ...]) -> None:
         self._names = names
@@ -205,119 +121,130 @@ class _FlatObject:
         except UnicodeDecodeError:
             return orjson.dumps(
                 {
-                    name: _text(value)
+                    name: text_of(value)
                     for name, value in zip(self._names, values, strict=True)
                     if value or self._keeps[name]
                 }
             )
 
 
-class _NestedObject(_FlatObject):
-    """The same where names hold dots."""
+class _TypedObject:
+    """The same where values have types or names make nested objects."""
 
-    def __call__(self, *values: bytes) -> bytes:
-        pairs = [
-            (name, _text(value))
-            for name, value in zip(self._names, values, strict=True)
-            if value or self._keeps[name]
-        ]
-        return orjson.dumps(_nest(pairs))
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        keeps_empty: tuple[bool, ...],
+        kinds: tuple[str | None, ...],
+        delimiter: str,
+        on_error: str,
+    ) -> None:
+        self._columns = tuple(zip(names, keeps_empty, kinds, strict=True))
+        self._build = _Builder(delimiter, on_error)
+
+    def __call__(self, *values: Any) -> bytes:
+        found: list[tuple[str, bytes, str]] = []
+        for (name, keeps, kind), value in zip(self._columns, values, strict=True):
+            if kind is None:
+                if value[0] or keeps:
+                    found.append((name, *value))
+            elif value or keeps:
+                found.append((name, value, kind))
+        return self._build(found)
 
 
-def _nest(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Builder:
+    """
+    Makes the object of keys, values and types in the order they shall have.
+
+    A value that cannot be read as its type makes the whole object empty, is left out
+    or stays a string, by ``on-error()``.
+    """
+
+    def __init__(self, delimiter: str, on_error: str) -> None:
+        self._delimiter = delimiter
+        self._on_error = on_error.removeprefix("silently-")
+
+    def __call__(self, pairs: list[tuple[str, bytes, str]]) -> bytes:
+        try:
+            items = [
+                (name, json_value(value, kind) if kind else text_of(value))
+                for name, value, kind in pairs
+            ]
+        except CastError:
+            if self._on_error == "drop-message":
+                return b""
+            items = self._forgiving(pairs)
+        delimiter = self._delimiter
+        if delimiter and any(delimiter in name for name, _ in items):
+            return orjson.dumps(_nest(items, delimiter))
+        return orjson.dumps(dict(items))
+
+    def _forgiving(self, pairs: list[tuple[str, bytes, str]]) -> list[tuple[str, Any]]:
+        items: list[tuple[str, Any]] = []
+        for name, value, kind in pairs:
+            try:
+                items.append((name, json_value(value, kind)))
+            except CastError:
+                if self._on_error == "fallback-to-string":
+                    items.append((name, text_of(value)))
+        return items
+
+
+def _nest(pairs: list[tuple[str, Any]], delimiter: str) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for name, value in pairs:
-        *path, last = name.split(".")
+        *path, last = _levels(name, delimiter)
         node = root
         for part in path:
-            child = node.setdefault(part, {})
+            child = node.get(part)
             if not isinstance(child, dict):
-                break
+                child = node[part] = {}
             node = child
-        node[last] = value
+        inner = node.get(last)
+        # A value beside an object of its name goes into it, as in the reference.
+        (inner if isinstance(inner, dict) else node)[last] = value
     return root
+
+
+def _levels(name: str, delimiter: str) -> list[str]:
+    """Split at delimiters; those that begin a level belong to it."""
+    levels: list[str] = []
+    start = 0
+    while True:
+        position = start
+        while name.startswith(delimiter, position):
+            position += 1
+        end = name.find(delimiter, position)
+        if end < 0:
+            levels.append(name[start:])
+            return levels
+        levels.append(name[start:end])
+        start = end + 1
 
 
 class Formatter:
     """``format-json`` over a message."""
 
-    def __init__(self, pairs: _Pairs, context: MacroContext) -> None:
-        from logferry.codegen.emit import Constants
-        from logferry.codegen.fields import MessageFields
-        from logferry.codegen.templates import emit_template, pieces_of
-
-        self._pairs = pairs
-        names = list(pairs.macros) + (
-            list(_BUILT_IN_PAIRS) if pairs.takes_pairs else []
-        )
-        names += [key for key in pairs.keys if not set(key) & set("*?[")]
-        self._macros = [
-            (name, function)
-            for name in dict.fromkeys(names)
-            if (function := macro_function(name, context)) is not None
-            and not any(fnmatch.fnmatchcase(name, item) for item in pairs.excluded)
-        ]
-        self._templates = []
-        for key, text in pairs.templates:
-            constants = Constants()
-            fields = MessageFields(constants)
-            parts = parse_template(text)
-            code = (
-                emit_template(pieces_of(parts, fields, context), fields).code
-                if parts
-                else 'b""'
-            )
-            function = eval(f"lambda m: {code}", constants.values)  # noqa: S307 - our own source
-            self._templates.append((key, function))
+    def __init__(
+        self, pairs: ValuePairs, context: MacroContext, *, is_flat: bool
+    ) -> None:
+        self._collect = pairs.collector(context)
+        self._keeps_dot = pairs.keeps_dot
+        delimiter = "" if is_flat else pairs.key_delimiter
+        self._build = _Builder(delimiter, context.on_error)
 
     def __call__(self, message: Message) -> bytes:
-        found: dict[str, Any] = {}
-        for name, function in self._macros:
-            value = function(message)
-            if value:
-                found[name] = _text(value)
-        for name, value in message.values.items():
-            if self._takes(name):
-                found[name] = _typed(value, message.types.get(name))
-        for key, function in self._templates:
-            found[key] = _text(function(message))
-        keeps_dot = self._pairs.keeps_dot
-        ordered = [
-            (_shape(name, keeps_dot=keeps_dot), found[name])
-            for name in sorted(found, key=str.encode, reverse=True)
-        ]
-        if any("." in name for name, _ in ordered):
-            return orjson.dumps(_nest(ordered))
-        return orjson.dumps(dict(ordered))
-
-    def _takes(self, name: str) -> bool:
-        pairs = self._pairs
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in pairs.excluded):
-            return False
-        if any(name.startswith(prefix) for prefix in pairs.prefixes):
-            return True
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in pairs.keys):
-            return True
-        if name.isdigit():
-            return False
-        return pairs.takes_dot_pairs if name.startswith(".") else pairs.takes_pairs
-
-
-def _typed(value: bytes, kind: str | None) -> Any:
-    if kind is None:
-        return _text(value)
-    try:
-        match kind:
-            case "int" | "int64":
-                return int(value)
-            case "float" | "double":
-                return float(value)
-            case "boolean":
-                return value.lower() in {b"true", b"1", b"yes"}
-            case "null":
-                return None
-            case "json" | "list":
-                return orjson.loads(value)
-    except (ValueError, orjson.JSONDecodeError):
-        return _text(value)
-    return _text(value)
+        found = {key: (value, kind) for key, value, kind in self._collect(message)}
+        keeps_dot = self._keeps_dot
+        return self._build(
+            [
+                (
+                    name
+                    if keeps_dot or not name.startswith(".")
+                    else _shape(name, keeps_dot=False),
+                    *found[name],
+                )
+                for name in sorted(found, reverse=True)
+            ]
+        )

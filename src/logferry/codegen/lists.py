@@ -1,8 +1,9 @@
 r"""
 Lists as text: items separated by commas, quoted where they must be.
 
-An item that holds a comma, a quote, a backslash or a control character, or that is
-empty, stands in double quotes with ``\`` escapes (reference: list functions).
+Nothing between two commas is no item. An item that holds a comma, a quote, a backslash
+or a control character, or that is empty, stands in double quotes with ``\`` escapes
+(reference: list functions).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def split_list(text: bytes) -> list[bytes]:
     if not text:
         return []
     if b'"' not in text and b"'" not in text:
-        return [item.strip(b" ") for item in text.split(b",")]
+        return [item for part in text.split(b",") if (item := part.strip(b" "))]
     items: list[bytes] = []
     position = 0
     while position <= len(text):
@@ -48,7 +49,8 @@ def split_list(text: bytes) -> list[bytes]:
         match = _item.match(text, position)
         assert match is not None  # every part may be empty
         if match[3] is not None:
-            items.append(match[3].rstrip(b" "))
+            if item := match[3].rstrip(b" "):
+                items.append(item)
         else:
             quoted = match[1] if match[1] is not None else match[2]
             items.append(_escape.sub(lambda m: _UNESCAPED.get(m[1], m[1]), quoted))

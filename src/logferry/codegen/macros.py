@@ -10,18 +10,25 @@ Source: the reference's list of macros.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from logferry.config.nodes import FilterStep, TemplateText
 from logferry.message.model import Message, Stamp, UnixNanos
 from logferry.message.timestamps import MONTHS, StampFormat, Zone, format_offset
 from logferry.syslog.encode import encode_sdata
 from logferry.syslog.names import SEVERITY_NAMES, facility_name
 from logferry.telemetry.counters import Metrics
 
-__all__ = ["ATTRIBUTES", "MacroContext", "MacroFunction", "macro_function"]
+__all__ = [
+    "ALL_MACROS",
+    "ATTRIBUTES",
+    "MacroContext",
+    "MacroFunction",
+    "macro_function",
+]
 
 MacroFunction: TypeAlias = Callable[[Message], bytes]
 
@@ -56,6 +63,11 @@ class MacroContext:
         zone: zone to convert to, or ``None``.
         host_name: our own name, for ``$LOGHOST``.
         now: the current time, for ``C_`` macros and ``$SYSUPTIME``.
+        correlated: the messages of the correlation that is being rendered, if any.
+        filters: named filters, for ``filter()`` inside template functions.
+        templates: named templates, for ``$(template …)``.
+        version: of the configuration; values have types from 4.0 on.
+        on_error: what happens when a value cannot be converted to its type.
 
     """
 
@@ -67,6 +79,16 @@ class MacroContext:
     now: list[UnixNanos] = field(default_factory=lambda: [UnixNanos(0)])
     sdata_prefix: str = ".SDATA."
     metrics: Metrics = field(default_factory=Metrics)
+    correlated: list[Message] = field(default_factory=list)
+    filters: Mapping[str, FilterStep] = field(default_factory=dict)
+    templates: Mapping[str, TemplateText] = field(default_factory=dict)
+    version: tuple[int, int] = (4, 27)
+    on_error: str = "drop-message"
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether values have types."""
+        return self.version >= (4, 0)
 
 
 def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
@@ -195,8 +217,7 @@ def _formatted_date(
 
 
 def _week_of_month(wall: datetime) -> int:
-    first_weekday = (wall.replace(day=1).weekday() + 1) % 7
-    return (wall.day - 1 + first_weekday) // 7
+    return (wall.day - 1 + wall.replace(day=1).weekday()) // 7  # weeks from Monday
 
 
 _Piece: TypeAlias = Callable[[datetime, int, int], bytes]
@@ -224,3 +245,14 @@ _PIECES: dict[str, _Piece] = {
     "TZ": lambda _w, _n, offset: format_offset(offset),
     "TZOFFSET": lambda _w, _n, offset: format_offset(offset),
 }
+_STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
+ALL_MACROS: frozenset[str] = (
+    frozenset(_PLAIN)
+    | {"LOGHOST", "SDATA", "SYSUPTIME", "MSG", "MESSAGE"}
+    | {
+        prefix + name
+        for prefix in ("", "S_", "R_", "C_", "P_")
+        for name in _STAMPS | frozenset(_PIECES)
+    }
+) - {"FULLHOST", "FULLHOST_FROM", "HOST_FROM", "SOURCE", "TRANSPORT", "FILE_NAME"}
+"""What value-pairs calls ``all-macros``: everything that is computed."""

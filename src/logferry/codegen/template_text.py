@@ -1,20 +1,31 @@
 """
 Reading templates: ``$NAME``, ``${NAME:-default}``, ``$(function …)``, ``$$``.
 
-The result is a tuple of parts in order. What names and functions mean is decided in
-``macros.py`` and ``functions.py``.
+``${NAME}@2`` and ``$(function …)@2`` mean the message two before the last of a
+correlation. Parentheses inside a function's argument are copied with all they hold,
+quotes too, so that a filter may stand there. The result is a tuple of parts in order.
+What names and functions mean is decided in ``macros.py`` and ``functions``.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-__all__ = ["Function", "Literal", "Macro", "Part", "TemplateError", "parse_template"]
+__all__ = [
+    "Function",
+    "Literal",
+    "Macro",
+    "Part",
+    "TemplateError",
+    "parse_template",
+    "part_text",
+]
 
-_name = re.compile(r"\.?[A-Za-z0-9_]+|\*")
-_braced_name = re.compile(r"([^}:@]+)(?:@(\d+))?(?::-((?:[^}\\]|\\.)*))?\}")
+_name = re.compile(r"[A-Za-z0-9_]+|\*")
+_braced_name = re.compile(r"([^}:@]+)(?:@(\d+))?(?::-([^}]*))?\}")
+_back = re.compile(r"@(\d+)")
 
 
 class TemplateError(Exception):
@@ -34,6 +45,7 @@ class Macro:
 
     name: str
     default: str = ""
+    back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Function:
     name: str
     arguments: tuple[tuple[Part, ...], ...]
     raw: tuple[str, ...] = ()
+    back: int = 0
 
 
 Part: TypeAlias = Literal | Macro | Function
@@ -53,6 +66,18 @@ def parse_template(text: str) -> tuple[Part, ...]:
     parts, position = _parse(text, 0, depth=0)
     assert position == len(text)
     return parts
+
+
+def part_text(part: Part) -> str:
+    """Return a template that has ``part`` as its only part."""
+    match part:
+        case Literal(text):
+            return text.replace("$", "$$")
+        case Macro(name, default):
+            return f"${{{name}:-{default}}}" if default else f"${{{name}}}"
+        case Function(name, _, raw):
+            words = [word.replace("\\", "\\\\").replace('"', '\\"') for word in raw]
+            return f"$({name}" + "".join(f' "{word}"' for word in words) + ")"
 
 
 def _parse(text: str, position: int, depth: int) -> tuple[tuple[Part, ...], int]:
@@ -79,12 +104,14 @@ def _parse(text: str, position: int, depth: int) -> tuple[tuple[Part, ...], int]
             if match is None:
                 raise TemplateError(f"'${{' is not closed in '{text}'")
             flush()
-            parts.append(Macro(match[1].strip(), match[3] or ""))
-            position = match.end()
+            back, position = _parse_back(text, match.end())
+            back = back or int(match[2] or 0)
+            parts.append(Macro(match[1].strip(), match[3] or "", back))
         elif following == "(":
             flush()
             function, position = _parse_function(text, position + 2, depth + 1)
-            parts.append(function)
+            back, position = _parse_back(text, position)
+            parts.append(replace(function, back=back) if back else function)
         elif match := _name.match(text, position + 1):
             flush()
             parts.append(Macro(match[0]))
@@ -94,6 +121,12 @@ def _parse(text: str, position: int, depth: int) -> tuple[tuple[Part, ...], int]
             position += 1
     flush()
     return tuple(parts), position
+
+
+def _parse_back(text: str, position: int) -> tuple[int, int]:
+    """Read ``@2`` behind a macro: how many messages before the last."""
+    match = _back.match(text, position)
+    return (int(match[1]), match.end()) if match else (0, position)
 
 
 def _parse_function(text: str, position: int, depth: int) -> tuple[Function, int]:
@@ -118,7 +151,7 @@ def _parse_function(text: str, position: int, depth: int) -> tuple[Function, int
 
 
 def _parse_word(text: str, position: int) -> tuple[str, int]:
-    """Read one argument: quoted parts, nested functions, up to a space or ``)``."""
+    """Read one argument: quotes, functions, parentheses, up to a space or ``)``."""
     word: list[str] = []
     while position < len(text) and not text[position].isspace():
         char = text[position]
@@ -129,6 +162,10 @@ def _parse_word(text: str, position: int) -> tuple[str, int]:
             word.append(quoted)
         elif text.startswith("$(", position):
             end = _closing(text, position + 2)
+            word.append(text[position:end])
+            position = end
+        elif char == "(":
+            end = _closing(text, position + 1)
             word.append(text[position:end])
             position = end
         elif text.startswith("${", position):
@@ -147,19 +184,10 @@ def _parse_word(text: str, position: int) -> tuple[str, int]:
 
 
 def _parse_quoted(text: str, position: int) -> tuple[str, int]:
-    quote = text[position]
-    position += 1
-    content: list[str] = []
-    while position < len(text):
-        char = text[position]
-        if char == quote:
-            return "".join(content), position + 1
-        if char == "\\" and position + 1 < len(text):
-            position += 1
-            char = text[position]
-        content.append(char)
-        position += 1
-    raise TemplateError(f"a quote is not closed in '{text}'")
+    end = text.find(text[position], position + 1)
+    if end < 0:
+        raise TemplateError(f"a quote is not closed in '{text}'")
+    return text[position + 1 : end], end + 1
 
 
 def _closing(text: str, position: int) -> int:
@@ -169,9 +197,7 @@ def _closing(text: str, position: int) -> int:
     while position < len(text):
         char = text[position]
         if quote:
-            if char == "\\":
-                position += 1
-            elif char == quote:
+            if char == quote:
                 quote = ""
         elif char in "\"'":
             quote = char

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from logferry.codegen.correlated import earlier
 from logferry.codegen.emit import Constants, compile_source
 from logferry.codegen.fields import (
     Fields,
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Record",
+    "emit_parts",
     "emit_template",
     "emit_text",
     "merge_pieces",
+    "message_only",
+    "pair_function",
     "pieces_of",
     "template_function",
 ]
@@ -64,17 +68,48 @@ def emit_text(text: str, fields: Fields, context: MacroContext) -> str:
     return emit_template(pieces_of(parse_template(text), fields, context), fields).code
 
 
+def emit_parts(parts: tuple[Part, ...], fields: Fields, context: MacroContext) -> str:
+    """Return an expression for the parts of a template; nothing gives ``b""``."""
+    if not parts:
+        return 'b""'
+    return emit_template(pieces_of(parts, fields, context), fields).code
+
+
+def message_only(fields: Fields, reason: str) -> None:
+    """Refuse forms without a ``Message``. Raises ``Unsupported``."""
+    if not isinstance(fields, MessageFields):
+        raise Unsupported(reason)
+
+
 def template_function(
     template: TemplateText, context: MacroContext
 ) -> Callable[[Message], bytes]:
     """Return a function from messages to the template's text."""
     constants = Constants()
-    code = emit_text(template.text, MessageFields(constants), context)
-    source = f"def expand(m):\n    return {code}\n"
-    name = f"<template at {template.span}>"
-    exec(compile_source(source, name), constants.values)  # noqa: S102 - our own source
-    function: Callable[[Message], bytes] = constants.values["expand"]
+    parts = parse_template(template.text)
+    code = emit_parts(parts, MessageFields(constants), context)
+    function: Callable[[Message], bytes] = _compiled(code, constants, template.span)
     return function
+
+
+def pair_function(
+    text: str, hint: str, context: MacroContext
+) -> Callable[[Message], tuple[bytes, str]]:
+    """Return a function from messages to the template's value and type."""
+    from logferry.codegen.typed import emit_pair
+
+    constants = Constants()
+    fields = MessageFields(constants)
+    code = emit_pair(parse_template(text), hint, fields, context)
+    function: Callable[[Message], tuple[bytes, str]] = _compiled(code, constants, text)
+    return function
+
+
+def _compiled(code: str, constants: Constants, place: object) -> Any:
+    source = f"def expand(m):\n    return {code}\n"
+    name = f"<template at {place}>"
+    exec(compile_source(source, name), constants.values)  # noqa: S102 - our own source
+    return constants.values["expand"]
 
 
 def pieces_of(
@@ -86,11 +121,25 @@ def pieces_of(
         match part:
             case Literal(text):
                 pieces.append(Piece(literal=text.encode("utf-8", "surrogateescape")))
+            case Macro() | Function() if part.back:
+                pieces.extend(_earlier(part, fields, context))
             case Macro(name, default):
                 pieces.extend(_with_default(fields, name, default, context))
             case Function():
                 pieces.append(Piece(code=emit_function(part, fields, context)))
     return pieces
+
+
+def _earlier(
+    part: Macro | Function, fields: Fields, context: MacroContext
+) -> list[Piece]:
+    """Look at an earlier message of the correlation: ``${MSG}@2``."""
+    if not isinstance(fields, MessageFields):
+        return []  # a line is alone
+    constants = Constants()
+    code = emit_parts((replace(part, back=0),), MessageFields(constants), context)
+    read = earlier(_compiled(code, constants, part.name), part.back, context)
+    return [Piece(code=f"{fields.constants.bind(read, 'earlier')}(m)")]
 
 
 def _with_default(
@@ -113,8 +162,10 @@ def emit_template(pieces: list[Piece], fields: Fields) -> Record:
     if isinstance(fields, LineFields):
         pieces = merge_pieces(pieces, fields)
     codes = [_code(piece, fields) for piece in pieces if not piece.literal]
+    newlines = sum(piece.literal.count(b"\n") for piece in pieces)
     is_line = bool(pieces) and (
-        pieces[-1].literal.endswith(b"\n") or _is_line_end(pieces[-1], fields)
+        (pieces[-1].literal.endswith(b"\n") and newlines == 1)
+        or (_is_line_end(pieces[-1], fields) and not newlines)
     )
     if not codes:
         text = b"".join(piece.literal for piece in pieces)
