@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,6 +34,7 @@ __all__ = ["Stream", "StreamOwner"]
 
 _TLS_RECORD_BYTES = 16 * 1024
 _INPUT_BYTES = 16 * 1024
+_ABORT = struct.pack("ii", 1, 0)  # socket(7): linger for no time
 
 
 class StreamOwner(Protocol):
@@ -226,10 +228,19 @@ class Stream:
         self._loop.remove_reader(self._sock)
         self._loop.remove_writer(self._sock)
 
-    def close(self) -> None:
-        """Close the socket; for a live TLS connection say goodbye first."""
+    def close(self, *, is_abort: bool = False) -> None:
+        """
+        Close the socket; for a live TLS connection say goodbye first.
+
+        With ``is_abort`` our kernel forgets what it has not delivered yet (RST instead
+        of FIN): without it a peer that was only frozen gets it later, when it has long
+        been sent to another one.
+        """
         if self._is_closed:
             return
+        if is_abort:
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
         if not self._is_dead:
             self._is_dead = True
             if self._pipe is not None and not self._unsent:

@@ -200,7 +200,8 @@ class Session:
         if self._is_over:
             return
         count = self._finish()
-        self.stream.close()
+        # What was handed over but is put back must not be delivered behind our back.
+        self.stream.close(is_abort=self._is_kernel_acked)
         self._owner.on_session_lost(self, error, count)
 
     def _finish(self) -> int:
