@@ -6,6 +6,7 @@ Everything wrong with a configuration is collected and raised at once.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from logferry.config.diagnostics import Diagnostics
 from logferry.config.lexer import ConfigurationEnds
 from logferry.config.nodes import NOWHERE, Configuration, Span
 from logferry.config.parse import Parser
-from logferry.config.preprocess import CURRENT_VERSION, Environment, Preprocessor
+from logferry.config.pragmas import CURRENT_VERSION
+from logferry.config.preprocess import Environment, Preprocessor
 from logferry.config.resolve import Resolver
 from logferry.config.sources import IncludePath, SourceText, read_source
 
@@ -44,6 +46,20 @@ def load_configuration(
     Returns the configuration and its diagnostics, which then hold warnings only.
     Raises ``ConfigError`` with everything found if there is an error.
     """
+    # Nodes live as long as the configuration: looking for garbage among them while
+    # they are made takes more than half of the time (0.6 of 1.4 s for 20,000 lines).
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return _load(path, registry, environment, text)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(
+    path: Path, registry: Registry, environment: Mapping[str, str], text: str | None
+) -> tuple[Configuration, Diagnostics]:
     diagnostics = Diagnostics()
     if text is None:
         text = _read(path, diagnostics)
@@ -58,7 +74,7 @@ def load_configuration(
         raise
     version = _version(tokens, path, diagnostics)
     resolver = Resolver(registry, diagnostics, version)
-    resolver.has_library = tokens.pragmas.has_library
+    resolver.has_library = tokens.has_library
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
     expanded = text_of_words(f"@version: {version[0]}.{version[1]}", tokens.passed)
@@ -69,7 +85,7 @@ def load_configuration(
 def _version(
     tokens: Preprocessor, path: Path, diagnostics: Diagnostics
 ) -> tuple[int, int]:
-    version = tokens.pragmas.version
+    version = tokens.version
     if version is None:
         diagnostics.warning(
             "@version is missing",

@@ -44,6 +44,7 @@ def destination_kinds() -> dict[str, DestinationKind]:
 def default_registry() -> Registry:
     """Return the options classes of everything a configuration may name."""
     from logferry.codegen.registry import filters, parsers, rewrites
+    from logferry.daemon.confgen import generate
 
     return Registry(
         globals=GlobalOptions,
@@ -52,4 +53,5 @@ def default_registry() -> Registry:
         parsers=parsers(),
         rewrites=rewrites(),
         filters=filters(),
+        generate=generate,
     )
