@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
@@ -15,14 +17,28 @@ from logferry.daemon.topology import build_topology
 from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import Environment
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["arguments", "check", "main"]
 
-__all__ = ["check"]
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of ``logferry check``."""
+    parser = argparse.ArgumentParser("logferry check", description=main.__doc__)
+    add = parser.add_argument
+    add("-f", "--file", type=Path, required=True, help="the configuration file")
+    add("--print-program", action="store_true", help="show the generated code")
+    add("--explain", action="store_true", help="say how each source is processed")
+    return parser
+
+
+def main(words: list[str]) -> int:
+    """Check a configuration: 0 good, 1 bad, 2 wrong use of this command."""
+    given = arguments().parse_args(words)
+    return check(given.file, prints_program=given.print_program, explains=given.explain)
 
 
 def check(path: Path, *, prints_program: bool = False, explains: bool = False) -> int:
     """Check the configuration at ``path``; return the exit status."""
+    gc.disable()  # a short life needs no collector
     try:
         configuration, diagnostics = load_configuration(
             path, default_registry(), os.environ

@@ -1,97 +1,78 @@
 """
 The command line.
 
-Commands import what they need when they run: ``logferry check`` must not wait for the
-HTTP client to load.
+Importing typer and building its parsers takes longer than the daemon needs to start,
+and scripts poll ``ctl``: so the commands in :data:`QUICK` have a plain ``argparse``
+parser of their own (``arguments`` beside each), and typer, which draws the help, is
+loaded for the others only. Every command imports what it needs when it runs.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-from logferry import __version__
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="logferry",
-    help="A log forwarder that survives outages.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-ConfigFile = Annotated[
-    Path, typer.Option("-f", "--file", help="The configuration file.")
-]
+__all__ = ["QUICK", "main"]
 
 
-@app.command()
-def run(
-    file: ConfigFile,
-    state_dir: Annotated[
-        Path | None, typer.Option(help="Where queues and positions are kept.")
-    ] = None,
-    control: Annotated[str, typer.Option(help="Path of the control socket.")] = "",
-    pidfile: Annotated[str, typer.Option(help="Write the process id here.")] = "",
-    verbose: Annotated[bool, typer.Option("-v", help="Say more.")] = False,
-    debug: Annotated[bool, typer.Option("-d", help="Say much more.")] = False,
-) -> None:
+def _run(arguments: list[str]) -> int:
     """Run the daemon in the foreground."""
-    from logferry.cli.run import default_control, default_state_dir, run_daemon
-    from logferry.daemon.process import DaemonOptions
-    from logferry.telemetry.events import Level
+    from logferry.cli.run import main as run
 
-    level = Level.DEBUG if debug else Level.INFO if verbose else Level.NOTICE
-    folder = state_dir or default_state_dir()
-    options = DaemonOptions(file, folder, pidfile, control or default_control(folder))
-    raise typer.Exit(run_daemon(options, level))
+    return run(arguments)
 
 
-@app.command()
-def check(
-    file: ConfigFile,
-    print_program: Annotated[
-        bool, typer.Option(help="Show the generated code.")
-    ] = False,
-    explain: Annotated[
-        bool, typer.Option(help="Say how each source is processed, and why.")
-    ] = False,
-) -> None:
+def _check(arguments: list[str]) -> int:
     """Check a configuration: 0 good, 1 bad, 2 wrong use of this command."""
-    from logferry.cli.check import check as check_file
+    from logferry.cli.check import main as check
 
-    raise typer.Exit(check_file(file, prints_program=print_program, explains=explain))
+    return check(arguments)
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
-def ctl(
-    words: Annotated[
-        list[str], typer.Argument(help="The command, such as: pool, stats, reload.")
-    ],
-    control: Annotated[str, typer.Option(help="Path of the control socket.")] = "",
-) -> None:
-    """Talk to a running daemon."""
+def _ctl(arguments: list[str]) -> int:
+    """Talk to a running daemon: ``ctl stats``, ``ctl pool``, ``ctl reload``."""
     from logferry.cli.ctl import run_command
-    from logferry.cli.run import default_control, default_state_dir
+    from logferry.cli.state_dir import default_control, default_state_dir
 
-    path = control or default_control(default_state_dir())
-    raise typer.Exit(run_command(words, path))
+    return run_command(arguments, default_control(default_state_dir()))
 
 
-@app.command()
-def version() -> None:
+def _drop_in(arguments: list[str]) -> int:
+    """Write executables that stand in for syslog-ng's own into a folder."""
+    from logferry.cli.drop_in import main as drop_in
+
+    return drop_in(arguments)
+
+
+def _version(arguments: list[str]) -> int:
     """Show the version."""
-    typer.echo(f"logferry {__version__}")
+    from logferry import __version__
+
+    del arguments
+    print(f"logferry {__version__}")
+    return 0
+
+
+QUICK: dict[str, Callable[[list[str]], int]] = {
+    "run": _run,
+    "check": _check,
+    "ctl": _ctl,
+    "drop-in": _drop_in,
+    "version": _version,
+}
+"""Commands that take their arguments themselves, and return the exit status."""
 
 
 def main() -> None:
     """Run the command line."""
+    command = QUICK.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if command is not None:
+        sys.exit(command(sys.argv[2:]))
+    from logferry.cli.application import app
+
     app()
 
 

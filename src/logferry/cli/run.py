@@ -2,76 +2,166 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import gc
 import os
+import resource
+import sqlite3
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
+from logferry.cli.state_dir import default_control, default_state_dir
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
+from logferry.daemon.instance import InstanceLock
 from logferry.daemon.process import Daemon, DaemonOptions
 from logferry.daemon.registry import default_registry
-from logferry.daemon.selflog import SelfLog
+from logferry.daemon.selflog import SelfLog, Verbosity
+from logferry.daemon.service import is_journal
 from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import wall_clock
-from logferry.telemetry.events import Level
 
-__all__ = ["default_control", "default_state_dir", "run_daemon"]
-
-
-def default_control(state_dir: Path) -> str:
-    """Return the path of the control socket when nobody says."""
-    return str(state_dir / "logferry.ctl")
+__all__ = ["arguments", "main", "run_daemon"]
 
 
 EXIT_GOOD, EXIT_BAD_CONFIGURATION, EXIT_CANNOT_START = 0, 1, 2
 
 
-def default_state_dir() -> Path:
-    """Return where state is kept when nobody says."""
-    chosen = os.environ.get("LOGFERRY_STATE_DIR")
-    if chosen:
-        return Path(chosen)
-    if os.geteuid() == 0:
-        return Path("/var/lib/logferry")
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
-    return Path(base) / "logferry"
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of ``logferry run``."""
+    parser = argparse.ArgumentParser("logferry run", description=main.__doc__)
+    add = parser.add_argument
+    add("-f", "--file", type=Path, required=True, help="the configuration file")
+    add("--state-dir", type=Path, help="where queues and positions are kept")
+    add("--control", default="", help="path of the control socket")
+    add("--pidfile", default="", help="write the process id here")
+    add("--user", default="", help="become this user after binding")
+    add("--group", default="", help="become this group after binding")
+    add("-v", "--verbose", action="store_true", help="say more")
+    add("-d", "--debug", action="store_true", help="say much more")
+    add("-t", "--trace", action="store_true", help="say everything")
+    add("-e", "--stderr", action="store_true", help="log to stderr (always done)")
+    return parser
 
 
-def run_daemon(options: DaemonOptions, level: Level = Level.NOTICE) -> int:
-    """Run until stopped; return the exit status."""
+def main(words: list[str]) -> int:
+    """Run the daemon in the foreground until it is told to stop."""
+    given = arguments().parse_args(words)
+    folder = given.state_dir or default_state_dir()
+    options = DaemonOptions(
+        config_file=given.file,
+        state_dir=folder,
+        pid_file=given.pidfile,
+        control=given.control or default_control(folder),
+        user=given.user,
+        group=given.group,
+    )
+    chosen = [name for name in ("trace", "debug", "verbose") if getattr(given, name)]
+    return run_daemon(options, (*chosen, "default")[0])
+
+
+def run_daemon(
+    options: DaemonOptions,
+    verbosity: str = "default",
+    on_ready: Callable[[], None] = lambda: None,
+) -> int:
+    """
+    Run until stopped; return the exit status.
+
+    Args:
+        options: how to run.
+        verbosity: default, verbose, debug or trace.
+        on_ready: called when everything runs.
+
+    """
+    gc.disable()  # nothing made while starting is garbage; the daemon turns it on
+    if verbosity not in list(Verbosity):
+        sys.stderr.write(f"logferry: there is no log level '{verbosity}'\n")
+        return EXIT_BAD_CONFIGURATION
     try:
+        _prepare_process(options)
         configuration, diagnostics = load_configuration(
             options.config_file, default_registry(), os.environ
         )
     except ConfigError as error:
         sys.stderr.write(render_diagnostics(error.diagnostics))
         return EXIT_BAD_CONFIGURATION
+    except OSError as error:
+        sys.stderr.write(f"logferry: cannot prepare the process: {error}\n")
+        return EXIT_CANNOT_START
     if diagnostics.items:
         sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
-    try:
-        options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        sys.stderr.write(
-            f"logferry: cannot make the state directory {options.state_dir}: "
-            f"{error.strerror}; name another with --state-dir\n"
-        )
-        return EXIT_CANNOT_START
-    log = SelfLog(wall_clock, level=level)
+    log = SelfLog(wall_clock, verbosity=Verbosity(verbosity), is_journal=is_journal(2))
 
-    async def main() -> None:
-        await Daemon(options, log).run(configuration)
+    async def live() -> None:
+        await Daemon(options, log, on_ready).run(configuration)
 
     try:
-        _run(main())
+        lock = _take_state(options)
+        _run(live())
     except ConfigError as error:
         sys.stderr.write(render_diagnostics(error.diagnostics))
         return EXIT_CANNOT_START
-    except LogferryError as error:
+    except (LogferryError, _StateOutOfReach) as error:
         sys.stderr.write(f"logferry: {error}\n")
         return EXIT_CANNOT_START
+    except sqlite3.Error as error:
+        sys.stderr.write(
+            f"logferry: cannot use the persist file {options.state_file}: {error}\n"
+        )
+        return EXIT_CANNOT_START
+    lock.release()
     return EXIT_GOOD
+
+
+class _StateOutOfReach(Exception):
+    """The state directory cannot be used."""
+
+
+def _take_state(options: DaemonOptions) -> InstanceLock:
+    """Make the state directory and lock it."""
+    try:
+        options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = "logferry.lock"
+        if options.persist_file is not None:
+            name = f"{options.persist_file.name}.lock"
+        return InstanceLock(options.state_dir / name)
+    except OSError as error:
+        raise _StateOutOfReach(
+            f"cannot make the state directory {options.state_dir}: "
+            f"{error.strerror}; name another with --state-dir"
+        ) from error
+
+
+def _prepare_process(options: DaemonOptions) -> None:
+    """Set limits and confine the process. Raises ``OSError``."""
+    if options.open_files_max:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        hard = max(hard, options.open_files_max)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (options.open_files_max, hard))
+    if options.dumps_core:
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    if options.chroot:
+        _load_everything()
+        os.chroot(options.chroot)
+        os.chdir("/")
+
+
+def _load_everything() -> None:
+    """Import every module: inside a chroot there is no Python to import from."""
+    import encodings.idna
+    import pkgutil
+    from importlib import import_module
+
+    import logferry
+
+    del encodings
+    for module in pkgutil.walk_packages(logferry.__path__, "logferry."):
+        if not module.name.startswith("logferry.cli."):
+            import_module(module.name)
 
 
 def _run(main: Coroutine[object, object, None]) -> None:

@@ -13,22 +13,29 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from logferry.daemon import stats
+from logferry.daemon.events import VerbosityChanged
+from logferry.daemon.selflog import Verbosity
 from logferry.destinations.network.destination import StreamDestination
 from logferry.errors import LogferryError, StateError
-from logferry.telemetry.events import Level, render
+from logferry.telemetry.events import render
 
 if TYPE_CHECKING:
+    from logferry.config.nodes import Configuration
     from logferry.daemon.control import Command
     from logferry.daemon.process import Daemon
 
-__all__ = ["Commands"]
+__all__ = ["Commands", "configuration_id"]
 
-_LEVELS = {
-    "DEFAULT": (0, Level.NOTICE),
-    "VERBOSE": (1, Level.INFO),
-    "DEBUG": (2, Level.DEBUG),
-    "TRACE": (3, Level.DEBUG),
-}
+_BAD_ARGUMENTS = "FAIL Invalid arguments received"
+
+
+def _number(verbosity: Verbosity) -> int:
+    return verbosity.number
+
+
+def configuration_id(configuration: Configuration) -> str:
+    """Return the id that tells one configuration from another."""
+    return hashlib.sha256(configuration.text.encode("utf-8", "replace")).hexdigest()
 
 
 class Commands:
@@ -97,27 +104,42 @@ class Commands:
         return "OK Re-open of log destination files initiated"
 
     async def _log_level(self, words: list[str]) -> str:
-        word = words[1].upper() if len(words) > 1 else ""
-        if word:
-            if word not in _LEVELS:
-                return f"FAIL Unknown log level {word.lower()}"
-            self._daemon.log.level = _LEVELS[word][1]
-            return f"OK syslog-ng log level set to {_LEVELS[word][0]}"
-        numbers = {level: number for number, level in reversed(_LEVELS.values())}
-        return f"OK syslog-ng log level set to {numbers[self._daemon.log.level]}"
+        """``LOG LEVEL [name]``, or ``LOG VERBOSE|DEBUG|TRACE [ON|OFF]``."""
+        log = self._daemon.log
+        match [word.upper() for word in words]:
+            case ["LEVEL"]:
+                pass
+            case ["LEVEL", word] if word.lower() in list(Verbosity):
+                log.verbosity = Verbosity(word.lower())
+                log.emit(VerbosityChanged(log.verbosity.number))
+            case ["VERBOSE" | "DEBUG" | "TRACE" as flag, *rest]:
+                level = Verbosity(flag.lower())
+                if rest == ["ON"]:
+                    log.verbosity = max(log.verbosity, level, key=_number)
+                elif rest == ["OFF"]:
+                    below = list(Verbosity)[level.number - 1]
+                    log.verbosity = min(log.verbosity, below, key=_number)
+                elif rest:
+                    return _BAD_ARGUMENTS
+                return f"OK {flag}={int(log.verbosity.number >= level.number)}"
+            case _:
+                return _BAD_ARGUMENTS
+        return f"OK syslog-ng log level set to {log.verbosity.number}"
 
     async def _config(self, words: list[str]) -> str:
         configuration = self._daemon.configuration
-        word = " ".join(words).upper()
-        if word == "ID":
-            return hashlib.sha256(configuration.text.encode()).hexdigest()
-        if word == "VERIFY":
-            if self._daemon.is_configuration_current():
-                return "OK Configuration file matches active configuration"
-            return "FAIL Configuration file does not match active configuration"
-        if word == "GET ORIGINAL":
-            return configuration.original
-        return configuration.text
+        match " ".join(words).upper():
+            case "ID":
+                return configuration_id(configuration)
+            case "VERIFY":
+                if self._daemon.is_configuration_current():
+                    return "OK Configuration file matches active configuration"
+                return "FAIL Configuration file does not match active configuration"
+            case "GET ORIGINAL":
+                return configuration.original
+            case "GET PREPROCESSED":
+                return configuration.text
+        return _BAD_ARGUMENTS
 
     async def _list_files(self, words: list[str]) -> str:
         del words

@@ -7,7 +7,9 @@ unknown command closes the connection. Several commands may follow each other on
 connection.
 
 The socket has mode 0600, and a client must be root or of our own user. Nothing that a
-client sends can end the process; a line is bounded, and so is the number of clients.
+client sends can end the process; a line is bounded, and so is the number of clients:
+beyond it, the one that has been silent for longest makes room, so that idle
+connections cannot keep an operator out.
 """
 
 from __future__ import annotations
@@ -60,6 +62,31 @@ class StrangerRefused(Event):
     uid: int
 
 
+@dataclass(frozen=True, slots=True)
+class CommandFailed(Event):
+    """A command ended in an error that we did not expect: a bug of ours."""
+
+    level: ClassVar[Level] = Level.CRITICAL
+    text: ClassVar[str] = "Error in a control command"
+
+    command: str
+    error: str
+
+
+def _encode(answer: str) -> bytes:
+    """
+    Return ``answer`` with its last line, the dot.
+
+    A line of the answer that is itself a dot would end it early; it gets a blank.
+    """
+    if answer and not answer.endswith("\n"):
+        answer += "\n"
+    if answer.startswith(".\n") or "\n.\n" in answer:
+        lines = answer.split("\n")
+        answer = "\n".join(". " if line == "." else line for line in lines)
+    return answer.encode("utf-8", "surrogateescape") + b".\n"
+
+
 class ControlServer:
     """
     Serves the control socket.
@@ -75,7 +102,8 @@ class ControlServer:
         self._commands = commands
         self._log = log
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        # Longest silent first: a client that speaks moves to the end.
+        self._clients: dict[asyncio.Task[None], None] = {}
 
     async def start(self) -> None:
         """Listen. A stale socket is replaced; raises ``TransportError``."""
@@ -107,14 +135,20 @@ class ControlServer:
     ) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
+        if len(self._clients) >= _CLIENTS_MAX:
+            silent = next(iter(self._clients))
+            del self._clients[silent]
+            silent.cancel()
+        self._clients[task] = None
         try:
-            if len(self._clients) <= _CLIENTS_MAX and self._is_trusted(writer):
-                await self._converse(reader, writer)
+            if self._is_trusted(writer):
+                await self._converse(task, reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError):
             pass  # the client went away, or sent a line without end
+        except asyncio.CancelledError:
+            pass  # it had to make room, or the daemon ends
         finally:
-            self._clients.discard(task)
+            self._clients.pop(task, None)
             writer.close()
 
     def _is_trusted(self, writer: asyncio.StreamWriter) -> bool:
@@ -130,19 +164,30 @@ class ControlServer:
         return False
 
     async def _converse(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         while line := await reader.readline():
-            words = line.decode("utf-8", "replace").split()
-            command = self._commands.get(words[0].upper()) if words else None
+            words = line.decode("utf-8", "surrogateescape").split()
+            if not words:
+                continue  # syslog-ng-ctl ends some of its commands with two newlines
+            if task in self._clients:
+                self._clients[task] = self._clients.pop(task)
+            command = self._commands.get(words[0].upper())
             if command is None:
-                self._log.emit(UnknownCommand(" ".join(words)))
+                self._log.emit(UnknownCommand(words[0]))
                 return
-            answer = await command(words[1:])
-            if answer and not answer.endswith("\n"):
-                answer += "\n"
-            writer.write(answer.encode("utf-8", "surrogateescape") + b".\n")
+            writer.write(_encode(await self._answer(command, words)))
             await writer.drain()
+
+    async def _answer(self, command: Command, words: list[str]) -> str:
+        try:
+            return await command(words[1:])
+        except Exception as error:
+            self._log.emit(CommandFailed(words[0], repr(error)))
+            return "FAIL internal error, see the log"
 
     async def stop(self) -> None:
         """Stop listening and remove the socket."""

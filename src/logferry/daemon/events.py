@@ -9,12 +9,14 @@ from logferry.telemetry.events import Event, Level
 
 __all__ = [
     "ConfigurationInitialized",
+    "PidFileFailed",
     "ReloadFailed",
     "ReloadFinished",
     "ReloadRequested",
     "ShuttingDown",
     "StartFailed",
     "StartingUp",
+    "VerbosityChanged",
 ]
 
 
@@ -79,3 +81,23 @@ class ReloadFailed(Event):
     text: ClassVar[str] = "Error parsing configuration, falling back to the old one"
 
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PidFileFailed(Event):
+    """The pid file cannot be written; the daemon runs without one."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error creating pid file"
+
+    pidfile: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerbosityChanged(Event):
+    """Somebody asked for more or less of this log."""
+
+    text: ClassVar[str] = "Verbosity changed"
+
+    log_level: int

@@ -9,6 +9,7 @@ something (a signal, the control socket) calls ``request_stop``, ``reload`` or
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -23,14 +24,19 @@ from logferry.config.load import load_configuration
 from logferry.daemon import events
 from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
+from logferry.daemon.identity import find_identity
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
+from logferry.daemon.selflog import Verbosity
+from logferry.daemon.service import ServiceNotifier
 from logferry.daemon.state import PERSIST_FILE, SqliteState
 from logferry.daemon.topology import Topology, build_topology
 from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import Environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from logferry.config.nodes import Configuration
     from logferry.config.options import GlobalOptions, StatsOptions
     from logferry.daemon.selflog import SelfLog
@@ -47,26 +53,55 @@ class DaemonOptions:
     Attributes:
         config_file: the main configuration file.
         state_dir: where queues and positions are kept.
+        persist_file: where positions are kept, if not in ``state_dir``.
         pid_file: written at start, removed at stop; empty for none.
         control: path of the control socket; empty for none.
         shutdown_grace_s: how long a stop may deliver what is queued.
+        user: become this user when everything is bound; empty for staying.
+        group: likewise.
+        chroot: confine the process to this folder before it reads anything.
+        open_files_max: raise the limit of open files to this, if not 0.
+        dumps_core: lift the limit of core files.
+        is_startup_check: stop as soon as everything runs.
+        is_startup_debugged: log at debug level until everything runs.
 
     """
 
     config_file: Path
     state_dir: Path
+    persist_file: Path | None = None
     pid_file: str = ""
     control: str = ""
     shutdown_grace_s: float = 5.0
+    user: str = ""
+    group: str = ""
+    chroot: str = ""
+    open_files_max: int = 0
+    dumps_core: bool = False
+    is_startup_check: bool = False
+    is_startup_debugged: bool = False
+
+    @property
+    def state_file(self) -> Path:
+        """Where positions and other small values are kept."""
+        return self.persist_file or self.state_dir / PERSIST_FILE
 
 
 class Daemon:
     """The running program."""
 
-    def __init__(self, options: DaemonOptions, log: SelfLog) -> None:
+    def __init__(
+        self,
+        options: DaemonOptions,
+        log: SelfLog,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self._options = options
+        self._on_ready = on_ready
+        self._service = ServiceNotifier()
+        self._identity = find_identity(options.user, options.group)
         self.log = log
-        self._state = SqliteState(options.state_dir / PERSIST_FILE, log)
+        self._state = SqliteState(options.state_file, log)
         self.environment = Environment(
             log=log,
             state_dir=options.state_dir,
@@ -93,29 +128,58 @@ class Daemon:
             await self._state.close()
 
     async def _run(self, configuration: Configuration) -> None:
+        verbosity = self.log.verbosity
+        if self._options.is_startup_debugged:
+            self.log.verbosity = Verbosity.DEBUG
         topology = build_topology(configuration, self.environment, self._queues)
         try:
             await topology.start()
+            self.topology = topology
+            # The socket last: who can talk to us may rely on everything else.
             if self._options.control:
                 await self._control.start()
+            self._write_pid_file()
+            if self._identity is not None:
+                self._identity.take_on(self._belongings())
         except LogferryError as error:
             self.log.emit(events.StartFailed(str(error)))
             raise
-        self.topology = topology
-        self._write_pid_file()
         self._watch_signals()
+        self._settle_memory()
+        self.log.emit(events.StartingUp(__version__, "logferry"))
+        self.log.verbosity = verbosity
+        self._service.ready(f"running {self._options.config_file}")
+        self._on_ready()
+        if not self._options.is_startup_check:
+            await self._stop_requested.wait()
+        self._service.stopping()
+        self.log.emit(events.ShuttingDown(__version__, "logferry"))
+        if self._options.control:
+            await self._control.stop()
+        await self.topology.stop(self._options.shutdown_grace_s)
+        self._remove_pid_file()
+
+    def _settle_memory(self) -> None:
         # What lives from here on is the configuration: it need not be looked at by
         # the garbage collector again and again.
+        gc.enable()  # off while starting: cli/run.py
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        self.log.emit(events.StartingUp(__version__, "logferry"))
-        await self._stop_requested.wait()
-        self.log.emit(events.ShuttingDown(__version__, "logferry"))
-        await self.topology.stop(self._options.shutdown_grace_s)
-        if self._options.control:
-            await self._control.stop()
-        self._remove_pid_file()
+
+    def _belongings(self) -> list[Path]:
+        """Return what the daemon must be able to write after a change of user."""
+        options = self._options
+        paths = [options.state_dir]
+        if options.persist_file is not None:
+            # The folder holds other things too, perhaps: only what is named like us.
+            paths = [
+                *options.state_dir.glob(options.persist_file.name + "*"),
+                *options.state_dir.glob("syslog-ng-*qf*"),
+            ]
+        paths += [Path(name) for name in (options.control, options.pid_file) if name]
+        return paths
 
     def request_stop(self) -> None:
         """End the run."""
@@ -181,6 +245,7 @@ class Daemon:
         if self._is_reloading or self.topology is None:
             return "a reload is under way already"
         self._is_reloading = True
+        self._service.reloading()
         self.log.emit(events.ReloadRequested())
         try:
             configuration, _ = load_configuration(
@@ -198,8 +263,10 @@ class Daemon:
             return str(error)
         finally:
             self._is_reloading = False
+            self._service.ready(f"running {self._options.config_file}")
         self.log.emit(events.ConfigurationInitialized())
         self.log.emit(events.ReloadFinished())
+        self._settle_memory()
         return ""
 
     async def _go_back(self) -> None:
@@ -223,12 +290,19 @@ class Daemon:
         self._reload_task = task  # asyncio itself keeps only a weak reference
 
     def _write_pid_file(self) -> None:
-        if self._options.pid_file:
+        if not self._options.pid_file:
+            return
+        try:
             Path(self._options.pid_file).write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            # Not worth a stop: who asked for logs gets logs (the reference's choice).
+            event = events.PidFileFailed(self._options.pid_file, error.strerror or "")
+            self.log.emit(event)
 
     def _remove_pid_file(self) -> None:
         if self._options.pid_file:
-            Path(self._options.pid_file).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # no longer ours to remove
+                Path(self._options.pid_file).unlink()
 
 
 def local_time_zone() -> str:

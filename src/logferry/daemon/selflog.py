@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from logferry.telemetry.events import Event, Level, render
@@ -19,11 +20,30 @@ from logferry.telemetry.events import Event, Level, render
 if TYPE_CHECKING:
     from logferry.message.model import UnixNanos
 
-__all__ = ["SelfLog"]
+__all__ = ["SelfLog", "Verbosity"]
 
 _REMEMBERED_MAX = 1000
 _REPEATS_PER_WINDOW = 20
 _WINDOW_NS = 10 * 1_000_000_000
+
+
+class Verbosity(StrEnum):
+    """How much is said (``-v``, ``-d``, ``-t``, ``ctl log-level``)."""
+
+    DEFAULT = "default"
+    VERBOSE = "verbose"
+    DEBUG = "debug"
+    TRACE = "trace"
+
+    @property
+    def number(self) -> int:
+        """The reference's number for it."""
+        return list(Verbosity).index(self)
+
+    @property
+    def level(self) -> Level:
+        """The least important level that is said."""
+        return (Level.NOTICE, Level.INFO, Level.DEBUG, Level.DEBUG)[self.number]
 
 
 class SelfLog:
@@ -33,7 +53,9 @@ class SelfLog:
     Args:
         now: the wall clock.
         descriptor: where lines are written, or ``None``.
-        level: the least important level that is written.
+        verbosity: how much is said.
+        is_journal: the descriptor leads into systemd's journal, which adds the time
+            itself and reads the level from a prefix.
 
     """
 
@@ -41,9 +63,12 @@ class SelfLog:
         self,
         now: Callable[[], UnixNanos],
         descriptor: int | None = 2,
-        level: Level = Level.NOTICE,
+        verbosity: Verbosity = Verbosity.DEFAULT,
+        *,
+        is_journal: bool = False,
     ) -> None:
-        self.level = level
+        self.verbosity = verbosity
+        self._is_journal = is_journal
         self.recent: deque[tuple[UnixNanos, Event]] = deque(maxlen=_REMEMBERED_MAX)
         self._now = now
         self._descriptor = descriptor
@@ -52,6 +77,16 @@ class SelfLog:
         self._window_end_ns = 0
         self._counts: dict[type[Event], int] = {}
 
+    @property
+    def verbosity(self) -> Verbosity:
+        """How much is said."""
+        return self._verbosity
+
+    @verbosity.setter
+    def verbosity(self, verbosity: Verbosity) -> None:
+        self._verbosity = verbosity
+        self.level = verbosity.level
+
     def emit(self, event: Event) -> None:
         """Write ``event`` and tell the listeners."""
         if event.level > self.level:
@@ -59,7 +94,7 @@ class SelfLog:
         now = self._now()
         self.recent.append((now, event))
         if self._is_allowed(event, now):
-            self._write(now, render(event))
+            self._write(now, event.level, render(event))
         if self._unheard is not None:
             self._unheard.append(event)
         for listener in self._listeners:
@@ -72,18 +107,25 @@ class SelfLog:
             for kind, count in self._counts.items():
                 if count > _REPEATS_PER_WINDOW:
                     left_out = count - _REPEATS_PER_WINDOW
-                    self._write(now, f"{kind.text}; left_out='{left_out}'")
+                    text = f"{kind.text}; left_out='{left_out}'"
+                    self._write(now, kind.level, text)
             self._counts.clear()
         count = self._counts[type(event)] = self._counts.get(type(event), 0) + 1
         return count <= _REPEATS_PER_WINDOW or event.level <= Level.CRITICAL
 
-    def _write(self, now: UnixNanos, text: str) -> None:
+    def _write(self, now: UnixNanos, level: Level, text: str) -> None:
         if self._descriptor is None:
             return
+        if self._is_journal:
+            self._put(f"<{int(level)}>{text}\n")
+            return
         stamp = datetime.fromtimestamp(now / 1e9).isoformat(timespec="microseconds")  # noqa: DTZ006 - local time is what an operator reads
-        line = f"[{stamp}] {text}\n".encode("utf-8", "backslashreplace")
+        self._put(f"[{stamp}] {text}\n")
+
+    def _put(self, line: str) -> None:
+        assert self._descriptor is not None
         try:
-            os.write(self._descriptor, line)
+            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
         except OSError:
             return  # nobody reads: the event is in `recent` all the same
 
