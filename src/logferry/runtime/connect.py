@@ -4,6 +4,11 @@ Opening connections: resolve, connect, handshake, all under one deadline.
 A server counts as connected only after the TLS handshake, and its certificate is
 checked against its own name. Every address a name resolves to is tried, in the order
 of the resolver, until one answers.
+
+TLS 1.3 (RFC 8446, figure 1): our side of the handshake is over before the server has
+seen our certificate, and what we send in that moment is acknowledged by its kernel even
+if its program is about to refuse us. So we wait for its first sign of life, normally a
+session ticket; from servers that send none, silence for ``CONFIRM_S`` is consent.
 """
 
 from __future__ import annotations
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from logferry.runtime.tls_options import TlsOptions
 
 __all__ = ["Endpoint", "open_stream", "probe_tcp"]
+
+CONFIRM_S = 0.1
+"""How long a TLS 1.3 server may take to refuse us, beyond the time of the handshake."""
 
 _HANDSHAKE_READ_BYTES = 64 * 1024
 
@@ -158,10 +166,14 @@ async def _secure(
     if endpoint.tls is None:
         return Stream(loop, sock, None)
     try:
+        began_at = loop.time()
         pipe = TlsPipe(endpoint.tls, server_side=False, server_name=endpoint.host)
         sent_bytes = await _handshake(loop, sock, pipe)
         if endpoint.tls_options is not None:
             verify_peer(pipe, endpoint.tls_options)
+        if pipe.is_one_sided:
+            patience_s = loop.time() - began_at + CONFIRM_S
+            sent_bytes += await _confirm(loop, sock, pipe, patience_s)
         return Stream(loop, sock, pipe, sent_bytes)
     except OSError as error:
         sock.close()
@@ -185,6 +197,24 @@ async def _handshake(
         await _flush(loop, sock, pipe)  # the alert tells the peer what is wrong
         raise
     return sent_bytes + await _flush(loop, sock, pipe)
+
+
+async def _confirm(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    pipe: TlsPipe,
+    patience_s: float,
+) -> int:
+    """Wait for the server's word on our certificate; return how many bytes we sent."""
+    try:
+        async with asyncio.timeout(patience_s):
+            pipe.feed(await loop.sock_recv(sock, _HANDSHAKE_READ_BYTES))
+    except TimeoutError:
+        return 0
+    pipe.read()  # raises what an alert says; a ticket is no plain text
+    if pipe.at_eof:
+        raise TlsFailed("the server closed the connection after the handshake")
+    return await _flush(loop, sock, pipe)
 
 
 async def _flush(

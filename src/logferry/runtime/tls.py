@@ -184,6 +184,11 @@ class TlsPipe:
         self.is_open = False
         self.at_eof = False
 
+    @property
+    def is_one_sided(self) -> bool:
+        """The handshake may be over for us and not for the server (TLS 1.3)."""
+        return self._object.version() == "TLSv1.3"
+
     def feed(self, data: bytes) -> None:
         """Take cipher bytes from the socket; an empty chunk is its end."""
         if data:
