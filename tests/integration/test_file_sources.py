@@ -58,9 +58,11 @@ async def test_a_file_is_read_and_followed(tmp_path: Path) -> None:
 
 async def test_rotation_by_rename_loses_and_doubles_nothing(tmp_path: Path) -> None:
     source, target = tmp_path / "in.log", tmp_path / "out"
+    append(source, 0)
     async with Daemon(site(tmp_path), tmp_path):
+        await wait_for(target, 1)
         for turn in range(10):
-            append(source, *range(turn * 100, turn * 100 + 60))
+            append(source, *range(turn * 100 + (not turn), turn * 100 + 60))
             source.rename(tmp_path / f"in.log.{turn}")
             append(source, *range(turn * 100 + 60, turn * 100 + 100))
             await wait_for(target, turn * 100 + 100)
