@@ -25,7 +25,7 @@ from logferry.queues import disk
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.storage import Storage
-from logferry.queues.work import Urgency
+from logferry.queues.work import Health, Urgency
 
 LIMIT = 40
 CAPACITY_BYTES = 400
@@ -182,11 +182,14 @@ class DiskQueueMachine(QueueMachine):
         return True
 
     @precondition(lambda self: self.work is None)
-    @rule(with_stores=st.booleans())
-    def begin_work(self, with_stores: bool) -> None:
-        self.work = self.queue.take_work(with_stores=with_stores)
-        if not with_stores:
-            assert not self.work.inserts
+    @rule(health=st.sampled_from(Health))
+    def begin_work(self, health: Health = Health.GOOD) -> None:
+        self.queue.set_health(health)
+        self.work = self.queue.take_work()
+        assert not self.work.inserts or health is Health.GOOD
+        assert not self.work.changes or health < Health.READ_ONLY
+        assert self.work.load is None or health < Health.BROKEN
+        self.queue.set_health(Health.GOOD)
 
     @precondition(lambda self: self.work is not None)
     @rule()
@@ -214,7 +217,7 @@ class DiskQueueMachine(QueueMachine):
 
     def settle_work(self) -> None:
         while self.queue.urgency() is not Urgency.NONE:
-            self.begin_work(with_stores=True)
+            self.begin_work(health=Health.GOOD)
             self.end_work()
 
     @rule(counts=st.lists(st.integers(1, 12), min_size=4, max_size=12))
@@ -225,13 +228,13 @@ class DiskQueueMachine(QueueMachine):
         for count in counts:
             self.push(count, b"", False, False)
         for _ in range(4):
-            self.begin_work(with_stores=True)
+            self.begin_work(health=Health.GOOD)
             self.end_work()
 
     @precondition(lambda self: self.work is None and self._tokens())
     @rule(data=st.data(), fails=st.booleans())
     def ack_while_work_is_under_way(self, data: st.DataObject, fails: bool) -> None:
-        self.begin_work(with_stores=True)
+        self.begin_work(health=Health.GOOD)
         self.ack(data)
         if fails:
             self.fail_work()
@@ -286,7 +289,7 @@ class DiskQueueMachine(QueueMachine):
             lease = self.queue.peek(1000, 10_000)
             if lease is None:
                 ready = self.ready
-                self.begin_work(with_stores=True)
+                self.begin_work(health=Health.GOOD)
                 self.end_work()
                 assert self.ready == ready + 1
                 continue

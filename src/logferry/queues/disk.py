@@ -36,7 +36,7 @@ from logferry.queues.leasing import Entry, LeasingQueue, join_batches
 from logferry.queues.parcels import DiskParcel, Stored
 from logferry.queues.queue import Full, Pushed, PushResult
 from logferry.queues.rows import Ranges, Row, merge_ranges
-from logferry.queues.work import Done, Load, Totals, Urgency, Work
+from logferry.queues.work import Done, Health, Load, Totals, Urgency, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ class DiskQueue(LeasingQueue):
         on_work: told when work becomes more urgent than it was said last.
         on_ready: told when records can be peeked again after ``peek`` returned
             ``None`` although records wait.
-        is_failing: the disk does not take anything now; set by who does the work.
+        health: what the disk does now; set by who does the work, with ``set_health``.
 
     """
 
@@ -129,7 +129,7 @@ class DiskQueue(LeasingQueue):
         found = found or Totals()
         self.limits = limits
         self.on_work: Callable[[Urgency], None] = _ignore
-        self.is_failing = False
+        self.health = Health.GOOD
         self._announced = Urgency.NONE
         self._is_closing = False
         self._is_starved = False
@@ -184,6 +184,11 @@ class DiskQueue(LeasingQueue):
         return self._unstored_bytes
 
     @property
+    def unstored_count(self) -> int:
+        """Records that are not in the file."""
+        return sum(parcel.remaining for parcel in self._unstored)
+
+    @property
     def stored(self) -> Totals:
         """What the file holds when the work so far is done."""
         return self._totals
@@ -195,7 +200,7 @@ class DiskQueue(LeasingQueue):
         count, room = batch.count, self._room(batch)
         result: PushResult = Pushed(count)
         if room < count:
-            reason = "disk-full" if self.is_failing else "queue-full"
+            reason = "disk-full" if self.health else "queue-full"
             self.ledger.rejected[reason] += count - room
             result = Full(room, count - room)
         if room:
@@ -270,12 +275,12 @@ class DiskQueue(LeasingQueue):
         """Return how soon work should be done."""
         if self._wants_load():
             return Urgency.NOW
-        if self._unstored_bytes and self._wants_store():
+        if self._wants_store():
             is_idle = not self._leases or self._is_closing
             if is_idle or self._unstored_bytes >= HURRY_BYTES:
                 return Urgency.NOW
             return Urgency.SOON
-        if self._released or self._damaged:
+        if self._wants_removal():
             return Urgency.NOW if self._is_closing else Urgency.LATER
         return Urgency.NONE
 
@@ -286,15 +291,32 @@ class DiskQueue(LeasingQueue):
             self._announced = urgency
             self.on_work(urgency)
 
+    def reconsider(self) -> None:
+        """Say again how urgent work is."""
+        self._announced = Urgency.NONE
+        self.announce()
+
+    def set_health(self, health: Health) -> None:
+        """The disk got better or worse."""
+        self.health = health
+        self.reconsider()
+
+    def _wants_removal(self) -> bool:
+        is_due = bool(self._released or self._damaged)
+        return is_due and self.health < Health.READ_ONLY
+
     def _wants_load(self) -> bool:
         return (
             self._gap_count > 0
+            and self.health < Health.BROKEN
             and not self._is_loading
             and not self._is_closing
             and self._waiting_bytes < CACHE_BYTES // 2
         )
 
     def _wants_store(self) -> bool:
+        if not self._unstored_bytes or self.health is not Health.GOOD:
+            return False
         if self._is_closing:
             return True
         if self._next_fits():
@@ -318,19 +340,20 @@ class DiskQueue(LeasingQueue):
         self._is_closing = True
         self.announce()
 
-    def take_work(self, *, with_stores: bool = True) -> Work:
+    def take_work(self) -> Work:
         """
         Return what is to be done now; ``on_done`` or ``on_failed`` must follow.
 
-        ``with_stores`` is ``False`` while the disk is full: removals and reads go on.
+        What the health of the disk does not allow is left out.
         """
         self._announced = Urgency.NOW  # until the result is here
         work = Work()
-        if with_stores and self._unstored and self._wants_store():
+        if self._wants_store():
             self._storing = self._take_rows()
             work.inserts = [item.row for item in self._storing]
             work.gone = {row.first: row.gone for row in work.inserts if row.gone}
-        self._take_removals(work)
+        if self._wants_removal():
+            self._take_removals(work)
         work.totals = self._totals_after(work)
         if self._wants_load():
             self._is_loading = True
@@ -454,7 +477,6 @@ class DiskQueue(LeasingQueue):
         self._damaged = work.damaged + self._damaged
         if work.load is not None:
             self._is_loading = False
-        self._announced = Urgency.NONE
 
     # -- the gap --------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Final
 
-from logferry.errors import CorruptRecord, StorageFailed
+from logferry.errors import CorruptRecord, QueueError, StorageFailed
 from logferry.queues.rows import Row, decode_ranges, encode_ranges
 from logferry.queues.work import Done, Load, Totals, Work
 
@@ -58,7 +58,7 @@ class NoRoom(StorageFailed):
     """The disk, the quota or the file system is full."""
 
 
-def translate(error: sqlite3.Error) -> Exception:
+def translate(error: sqlite3.Error) -> QueueError:
     """Return our own error for one of SQLite's."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
     if code in _DAMAGE or code == sqlite3.SQLITE_ERROR:
@@ -102,7 +102,7 @@ class Storage:
     ) -> None:
         self.path = path
         self.owner = owner
-        self._shrink_ratio = shrink_ratio
+        self.shrink_ratio = shrink_ratio
         self.commit_count = 0
         try:
             self._connection = sqlite3.connect(
@@ -188,21 +188,35 @@ class Storage:
             (*values, meta_checksum(*values)),
         )
 
+    def note_totals(self, totals: Totals) -> None:
+        """Correct what the file should hold. Raises like ``perform``."""
+        try:
+            self.write_meta(totals)
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        self.totals = totals
+
     def perform(self, work: Work) -> Done:
         """
-        Read ahead, then commit the changes.
+        Commit the changes, then read ahead.
 
         Raises ``NoRoom``, ``StorageFailed`` or, for a damaged file,
-        ``CorruptRecord``; nothing was changed then.
+        ``CorruptRecord``; nothing was changed then. An error of the reading is in the
+        result, because the changes were made.
         """
         try:
             if work.changes:
                 if work.inserts:
                     self._check_room(sum(len(row.data) for row in work.inserts))
                 self._commit(work)
-            return self._load(work.load) if work.load is not None else Done()
         except sqlite3.Error as error:
             raise translate(error) from None
+        if work.load is None:
+            return Done()
+        try:
+            return self._load(work.load)
+        except sqlite3.Error as error:
+            return Done(next_start=work.load.start, error=translate(error))
 
     def _check_room(self, size_bytes: int) -> None:
         try:
@@ -221,7 +235,7 @@ class Storage:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(
-                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)",
                 (row.encode() for row in work.inserts),
             )
             connection.executemany(
@@ -252,7 +266,7 @@ class Storage:
         execute = self._connection.execute
         page_count = execute("PRAGMA page_count").fetchone()[0]
         free_count = execute("PRAGMA freelist_count").fetchone()[0]
-        if self._shrink_ratio < 1 and free_count > self._shrink_ratio * page_count:
+        if self.shrink_ratio < 1 and free_count > self.shrink_ratio * page_count:
             execute("VACUUM")
             execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

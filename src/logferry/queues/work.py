@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from logferry.errors import QueueError
 from logferry.queues.rows import Ranges, Row
 
-__all__ = ["Done", "Found", "Load", "Totals", "Urgency", "Work"]
+__all__ = ["Done", "Found", "Health", "Load", "Totals", "Urgency", "Work"]
 
 
 class Urgency(IntEnum):
@@ -21,6 +22,15 @@ class Urgency(IntEnum):
     LATER = 1  # removals: their loss would only mean duplicates after a crash
     SOON = 2  # records that are being delivered, and need not be stored if that is fast
     NOW = 3
+
+
+class Health(IntEnum):
+    """What the disk still does; each state lacks more than the one before."""
+
+    GOOD = 0
+    FULL = 1  # nothing is stored
+    READ_ONLY = 2  # nothing is written
+    BROKEN = 3  # nothing works
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +96,14 @@ class Done:
         rows: the rows read, in order.
         damaged: ``first`` of rows that do not match their checksum.
         next_start: where the next read goes on; ``load.stop`` when this was all.
+        error: why nothing could be read.
 
     """
 
     rows: list[Row] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     next_start: int = 0
+    error: QueueError | None = None
 
 
 @dataclass(frozen=True, slots=True)

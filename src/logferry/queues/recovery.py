@@ -1,0 +1,114 @@
+"""
+Open a queue file whatever is in it.
+
+A file that SQLite cannot use is set aside under another name, never deleted; what can
+be read of it is copied into a new one. The loss is what its own note says it held,
+less what was copied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.salvage import Salvage
+from logferry.queues.set_aside import put_back, set_aside
+from logferry.queues.storage import NoRoom, Storage
+from logferry.queues.work import Found, Totals, Work
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from logferry.queues.rows import Row
+
+__all__ = ["open_storage", "recover"]
+
+_COPY_BYTES = 8 * 1024 * 1024  # copied in one transaction
+
+
+def open_storage(
+    path: Path, owner: str, *, is_synchronous: bool, shrink_ratio: float = 1.0
+) -> tuple[Storage, Found]:
+    """
+    Open ``path``, recovering it when it is damaged.
+
+    Raises ``StorageFailed`` when the disk refuses.
+    """
+    try:
+        storage = Storage(
+            path, owner, is_synchronous=is_synchronous, shrink_ratio=shrink_ratio
+        )
+    except CorruptRecord as error:
+        storage, found = recover(path, str(error), owner, is_synchronous=is_synchronous)
+        storage.shrink_ratio = shrink_ratio
+        return storage, found
+    return storage, Found(storage.totals)
+
+
+def recover(
+    path: Path, error: str, owner: str, *, is_synchronous: bool
+) -> tuple[Storage, Found]:
+    """
+    Set ``path`` aside and copy its readable rows into a new file of that name.
+
+    Raises ``StorageFailed`` when the disk refuses; when only room is missing, what
+    was not copied is counted as lost, and is still in the file set aside.
+    """
+    kept_as = set_aside(path)
+    salvage = Salvage(kept_as)
+    try:
+        owner = owner or (salvage.meta[0] if salvage.meta else "")
+        storage = Storage(path, owner, is_synchronous=is_synchronous)
+    except StorageFailed:
+        salvage.close()
+        put_back(kept_as, path)
+        raise
+    try:
+        copied, gaps = _copy(salvage, storage)
+    except StorageFailed:
+        storage.close()
+        put_back(kept_as, path)
+        raise
+    finally:
+        salvage.close()
+    expected = salvage.meta[1] if salvage.meta else None
+    lost = max(0, expected.count - copied.count) if expected is not None else gaps
+    if expected is not None and expected.next_first > copied.next_first:
+        copied = Totals(expected.next_first, copied.count, copied.size_bytes)
+        storage.note_totals(copied)
+    return storage, Found(
+        copied, str(kept_as), error, copied.count, lost, expected is not None
+    )
+
+
+def _copy(salvage: Salvage, storage: Storage) -> tuple[Totals, int]:
+    """Copy all rows; return what there is now and the records missing in between."""
+    totals = Totals()
+    gaps = 0
+    rows: list[Row] = []
+    size_bytes = 0
+    try:
+        for row in salvage.rows():
+            if totals.count:
+                gaps += max(0, row.first - totals.next_first)
+            rows.append(row)
+            parts = [batch for _, batch in row.parts()]
+            totals = Totals(
+                row.first + row.count,
+                totals.count + sum(batch.count for batch in parts),
+                totals.size_bytes + sum(len(batch.data) for batch in parts),
+            )
+            size_bytes += len(row.data)
+            if size_bytes >= _COPY_BYTES:
+                _store(storage, rows, totals)
+                rows, size_bytes = [], 0
+        if rows:
+            _store(storage, rows, totals)
+    except NoRoom:
+        totals = storage.totals
+    return totals, gaps
+
+
+def _store(storage: Storage, rows: list[Row], totals: Totals) -> None:
+    gone = {row.first: row.gone for row in rows if row.gone}
+    storage.perform(Work(inserts=rows, gone=gone, totals=totals))

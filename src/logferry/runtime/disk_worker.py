@@ -1,0 +1,307 @@
+"""
+The thread of a disk queue, and when it works.
+
+The event loop takes work from the queue and hands it to the thread; one piece of work
+is out at a time, and all pushes meanwhile share the next commit. How long a commit
+waits follows from the queue's ``Urgency``.
+
+When the disk refuses, the queue does without what it cannot have, in the order of
+``Health``: first nothing is stored any more, then nothing removed, then nothing read;
+once a second everything is tried again. Nothing is dropped for it: what is not stored
+stays in memory, and the sources wait.
+
+A file that turns out to be damaged is replaced by what can be read of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.storage import NoRoom
+from logferry.queues.work import Done, Health, Urgency
+from logferry.runtime.tasks import Tasks
+from logferry.telemetry.events import Event, EventLog, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.queues.disk import DiskQueue
+    from logferry.queues.storage import Storage
+    from logferry.queues.work import Found, Work
+
+__all__ = [
+    "DiskBufferDamaged",
+    "DiskBufferFailed",
+    "DiskBufferNotSaved",
+    "DiskBufferRowDamaged",
+    "DiskBufferWorksAgain",
+    "DiskWorker",
+    "RecordsLost",
+]
+
+_DELAYS_S = {Urgency.SOON: 0.005, Urgency.LATER: 0.1}
+"""
+A record whose delivery is under way is written after two of the former at most;
+removals are only about duplicates after a crash.
+"""
+
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferFailed(Event):
+    """The disk does not take or give records now."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Disk-buffer cannot be used now, will try again"
+
+    filename: str
+    error: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferWorksAgain(Event):
+    """The disk works again."""
+
+    text: ClassVar[str] = "Disk-buffer can be used again"
+
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferDamaged(Event):
+    """A queue file had to be replaced."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Disk-buffer file is damaged, setting it aside"
+
+    filename: str
+    kept_as: str
+    error: str
+    recovered: int
+    lost: int
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferRowDamaged(Event):
+    """A row does not match its checksum."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Damaged record batch in disk-buffer file, setting it aside"
+
+    filename: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsLost(Event):
+    """The file was read to its end and held less than it should."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Records lost by damage of the disk-buffer file"
+
+    filename: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferNotSaved(Event):
+    """The daemon ends and the disk does not take what is left."""
+
+    level: ClassVar[Level] = Level.CRITICAL
+    text: ClassVar[str] = "Records could not be saved to the disk-buffer at the stop"
+
+    filename: str
+    lost: int
+
+
+_CONSEQUENCES = {
+    Health.FULL: "records wait in memory and sources are held back",
+    Health.READ_ONLY: "delivered records may be sent again after a crash",
+    Health.BROKEN: "records on disk wait",
+}
+
+
+class DiskWorker:
+    """
+    Does the work of one queue.
+
+    Args:
+        queue: whose work it is.
+        storage: its open file; owned by the worker from now on.
+        recover: replaces a damaged file, given the error; called in the thread.
+        log: where trouble is reported.
+
+    """
+
+    def __init__(
+        self,
+        queue: DiskQueue,
+        storage: Storage,
+        recover: Callable[[str], tuple[Storage, Found]],
+        log: EventLog,
+    ) -> None:
+        self.queue = queue
+        self.storage = storage
+        self._recover = recover
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._thread_name = f"queue {storage.path.name}"
+        self._thread = ThreadPoolExecutor(1, self._thread_name)
+        self._tasks = Tasks(log)
+        self._timer: asyncio.Handle | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._reported = Health.GOOD
+        self._is_closing = False
+        queue.on_work = self._on_work
+        queue.reconsider()
+
+    @property
+    def filename(self) -> str:
+        """The file's path."""
+        return str(self.storage.path)
+
+    def _on_work(self, urgency: Urgency) -> None:
+        if self._task is not None or self._is_closing:
+            return  # asked again when that is done
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = _DELAYS_S.get(urgency)
+        if delay_s is None:
+            # Not before those who deliver have had their turn: what they lease now
+            # makes the matter less urgent.
+            self._timer = self._loop.call_soon(self._next_turn)
+        else:
+            self._timer = self._loop.call_later(delay_s, self._begin)
+
+    def _next_turn(self) -> None:
+        self._timer = self._loop.call_soon(self._begin_if_urgent)
+
+    def _begin_if_urgent(self) -> None:
+        self._timer = None
+        if self.queue.urgency() is Urgency.NOW:
+            self._begin()
+        else:
+            self.queue.reconsider()
+
+    def _begin(self) -> None:
+        self._timer = None
+        work = self.queue.take_work()
+        if not work.changes and work.load is None:
+            self.queue.on_done(work, Done())
+            return
+        self._task = self._tasks.start(
+            self._perform(work), f"work of {self._thread_name}"
+        )
+
+    async def _perform(self, work: Work) -> None:
+        try:
+            await self._perform_in_thread(work)
+        finally:
+            self._task = None
+        self.queue.reconsider()
+
+    async def _perform_in_thread(self, work: Work) -> None:
+        run = self._loop.run_in_executor
+        try:
+            done = await run(self._thread, self.storage.perform, work)
+        except CorruptRecord as error:
+            self.queue.on_failed(work)
+            await self._replace(str(error))
+        except StorageFailed as error:
+            self.queue.on_failed(work)
+            self._on_refused(work, error)
+        else:
+            self._on_done(work, done)
+            if isinstance(done.error, CorruptRecord):
+                await self._replace(str(done.error))
+            elif done.error is not None:
+                self._do_without(Health.BROKEN, str(done.error))
+
+    def _on_done(self, work: Work, done: Done) -> None:
+        if work.inserts and self._reported is not Health.GOOD:
+            self._reported = Health.GOOD
+            self._log.emit(DiskBufferWorksAgain(self.filename))
+        for first in done.damaged:
+            self._log.emit(DiskBufferRowDamaged(self.filename, first))
+        lost = self.queue.ledger.dropped["damaged"]
+        self.queue.on_done(work, done)
+        lost = self.queue.ledger.dropped["damaged"] - lost
+        if lost:
+            self._log.emit(RecordsLost(self.filename, lost))
+
+    def _on_refused(self, work: Work, error: StorageFailed) -> None:
+        """Find out what the disk still does."""
+        detail = str(error)
+        if isinstance(error, NoRoom):
+            detail = f"No space left on device ({error})"
+        health = Health.FULL if work.inserts else Health.READ_ONLY
+        self._do_without(health, detail)
+
+    def _do_without(self, health: Health, detail: str) -> None:
+        """Do without what the disk refuses, for a while."""
+        if health > self._reported:
+            self._reported = health
+            self._log.emit(
+                DiskBufferFailed(self.filename, detail, _CONSEQUENCES[health])
+            )
+        self.queue.health = health
+        if self._retry is None and not self._is_closing:
+            self._retry = self._loop.call_later(_RETRY_S, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.queue.set_health(Health.GOOD)
+
+    async def _replace(self, error: str) -> None:
+        """Go on with a new file that holds what the damaged one still tells."""
+        run = self._loop.run_in_executor
+        await run(self._thread, self.storage.close)
+        try:
+            storage, found = await run(self._thread, self._recover, error)
+        except (StorageFailed, OSError) as failure:
+            # The closed file refuses all work, which leads here again.
+            self._do_without(Health.BROKEN, str(failure))
+            return
+        self.storage = storage
+        report_found(self._log, self.filename, found)
+
+    async def close(self) -> None:
+        """Save what is in memory and close the file."""
+        self._is_closing = True
+        for handle in (self._timer, self._retry):
+            if handle is not None:
+                handle.cancel()
+        if self._task is not None:
+            await self._task
+        queue = self.queue
+        queue.health = Health.GOOD
+        queue.close_intake()
+        while queue.urgency() is not Urgency.NONE:
+            await self._perform_in_thread(queue.take_work())
+        if queue.unstored_count:
+            self._log.emit(DiskBufferNotSaved(self.filename, queue.unstored_count))
+        await self._loop.run_in_executor(self._thread, self.storage.close)
+        self._thread.shutdown()
+
+
+def report_found(log: EventLog, filename: str, found: Found) -> None:
+    """Report a file that had to be recovered."""
+    if found.kept_as:
+        log.emit(
+            DiskBufferDamaged(
+                filename,
+                found.kept_as,
+                found.error,
+                found.recovered_count,
+                found.lost_count,
+                "yes" if found.is_loss_exact else "no",
+            )
+        )
