@@ -11,10 +11,12 @@ import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from logferry.cli.state_dir import default_control, default_state_dir
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
+from logferry.daemon.crew import PROCESSES_MAX, Crew
 from logferry.daemon.instance import InstanceLock
 from logferry.daemon.process import Daemon, DaemonOptions
 from logferry.daemon.registry import default_registry
@@ -22,6 +24,9 @@ from logferry.daemon.selflog import SelfLog, Verbosity
 from logferry.daemon.service import is_journal
 from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import wall_clock
+
+if TYPE_CHECKING:
+    from logferry.config.options import GlobalOptions
 
 __all__ = ["arguments", "main", "run_daemon"]
 
@@ -39,6 +44,14 @@ def arguments() -> argparse.ArgumentParser:
     add("--pidfile", default="", help="write the process id here")
     add("--user", default="", help="become this user after binding")
     add("--group", default="", help="become this group after binding")
+    add(
+        "--processes",
+        type=_process_count,
+        metavar="N",
+        help="worker processes; by default workers() of the global options",
+    )
+    add("--worker", default="", help=argparse.SUPPRESS)  # by the supervisor: 0/4
+    add("--lifeline", type=int, default=-1, help=argparse.SUPPRESS)
     add("-v", "--verbose", action="store_true", help="say more")
     add("-d", "--debug", action="store_true", help="say much more")
     add("-t", "--trace", action="store_true", help="say everything")
@@ -46,10 +59,18 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def _process_count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= PROCESSES_MAX:
+        raise argparse.ArgumentTypeError(f"expected 1 to {PROCESSES_MAX}")
+    return count
+
+
 def main(words: list[str]) -> int:
     """Run the daemon in the foreground until it is told to stop."""
     given = arguments().parse_args(words)
     folder = given.state_dir or default_state_dir()
+    index, _, count = given.worker.partition("/")
     options = DaemonOptions(
         config_file=given.file,
         state_dir=folder,
@@ -57,15 +78,21 @@ def main(words: list[str]) -> int:
         control=given.control or default_control(folder),
         user=given.user,
         group=given.group,
+        worker_index=int(index or 0),
+        worker_count=int(count or 1),
+        lifeline=given.lifeline,
     )
     chosen = [name for name in ("trace", "debug", "verbose") if getattr(given, name)]
-    return run_daemon(options, (*chosen, "default")[0])
+    processes = 1 if given.worker else given.processes
+    return run_daemon(options, (*chosen, "default")[0], processes=processes)
 
 
 def run_daemon(
     options: DaemonOptions,
     verbosity: str = "default",
     on_ready: Callable[[], None] = lambda: None,
+    *,
+    processes: int | None = 1,
 ) -> int:
     """
     Run until stopped; return the exit status.
@@ -74,6 +101,8 @@ def run_daemon(
         options: how to run.
         verbosity: default, verbose, debug or trace.
         on_ready: called when everything runs.
+        processes: how many workers share the work; ``None`` leaves it to the
+            configuration.
 
     """
     gc.disable()  # nothing made while starting is garbage; the daemon turns it on
@@ -95,6 +124,10 @@ def run_daemon(
         sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
     log = SelfLog(wall_clock, verbosity=Verbosity(verbosity), is_journal=is_journal(2))
 
+    count = processes or cast("GlobalOptions", configuration.options).workers
+    if count > 1:
+        return _run_crew(Crew(options, count, log, verbosity, on_ready))
+
     async def live() -> None:
         await Daemon(options, log, on_ready).run(configuration)
 
@@ -113,6 +146,20 @@ def run_daemon(
         )
         return EXIT_CANNOT_START
     lock.release()
+    return EXIT_GOOD
+
+
+def _run_crew(crew: Crew) -> int:
+    """Run the supervisor of several workers; return the exit status."""
+
+    async def live() -> None:
+        await crew.run()
+
+    try:
+        _run(live())
+    except (LogferryError, OSError) as error:
+        sys.stderr.write(f"logferry: {error}\n")
+        return EXIT_CANNOT_START
     return EXIT_GOOD
 
 

@@ -168,6 +168,11 @@ class GlobalOptions(Options):
         doc="Convert stamps to this zone.",
         aliases=("time-zone",),
     )
+    workers = Option(
+        Integer(minimum=1, maximum=64),
+        1,
+        doc="Worker processes that share the listening ports.",
+    )
     stats = Option(Block(StatsOptions), None, doc="Counters: which and how often.")
     stats_freq = Option(Seconds(), 0.0, doc="Old form of stats(freq()).")
     stats_level = Option(Integer(minimum=0), 0, doc="Old form of stats(level()).")

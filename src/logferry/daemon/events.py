@@ -17,6 +17,8 @@ __all__ = [
     "StartFailed",
     "StartingUp",
     "VerbosityChanged",
+    "WorkerDied",
+    "WorkerLeftState",
 ]
 
 
@@ -48,6 +50,31 @@ class StartFailed(Event):
     text: ClassVar[str] = "Error initializing message pipeline"
 
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied(Event):
+    """A worker process ended by itself."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Worker process died, starting it again"
+
+    worker: int
+    status: int
+    restart_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeftState(Event):
+    """There is the state of a worker that does not run any more."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "A worker that is not started any more has left state behind, which may hold "
+        "messages; start as many workers as before to have them delivered"
+    )
+
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ class DaemonOptions:
         persist_file: where positions are kept, if not in ``state_dir``.
         pid_file: written at start, removed at stop; empty for none.
         control: path of the control socket; empty for none.
+        worker_index: which of the worker processes this is.
+        worker_count: how many there are.
+        lifeline: a descriptor that becomes readable when we must stop; -1 for none.
         shutdown_grace_s: how long a stop may deliver what is queued.
         user: become this user when everything is bound; empty for staying.
         group: likewise.
@@ -72,6 +75,9 @@ class DaemonOptions:
     persist_file: Path | None = None
     pid_file: str = ""
     control: str = ""
+    worker_index: int = 0
+    worker_count: int = 1
+    lifeline: int = -1
     shutdown_grace_s: float = 5.0
     user: str = ""
     group: str = ""
@@ -107,6 +113,8 @@ class Daemon:
             state_dir=options.state_dir,
             host_name=socket.gethostname().partition(".")[0],
             time_zone=local_time_zone(),
+            worker_index=options.worker_index,
+            worker_count=options.worker_count,
             stop=self.request_stop,
             state=self._state,
         )
@@ -284,6 +292,12 @@ class Daemon:
         loop.add_signal_handler(signal.SIGINT, self.request_stop)
         loop.add_signal_handler(signal.SIGUSR1, self.reopen)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        if self._options.lifeline >= 0:
+            loop.add_reader(self._options.lifeline, self._on_lifeline_cut)
+
+    def _on_lifeline_cut(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._options.lifeline)
+        self.request_stop()
 
     def _on_hangup(self) -> None:
         task = asyncio.get_running_loop().create_task(self.reload())

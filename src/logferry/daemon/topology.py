@@ -133,6 +133,8 @@ class Topology:
 
     async def _start_source(self, spec: Spec, previous: Topology | None) -> None:
         kind = source_kinds()[spec.kind]
+        if self._environment.worker_index and not kind.runs_everywhere:
+            return
         route = self._route(spec)
         old = _take_same(previous.sources, spec) if previous else None
         if old is not None:

@@ -65,6 +65,8 @@ class Environment:
         time_zone: the system's zone, such as ``Europe/Budapest``.
         clock: monotonic seconds.
         now: wall clock in nanoseconds.
+        worker_index: which of the worker processes this is, from 0.
+        worker_count: how many there are; they share listening ports.
         stop: asks the daemon to stop (``flags(exit-on-eof)``).
         state: small values that survive a restart.
         dead_letters: where messages go that no server takes.
@@ -80,6 +82,8 @@ class Environment:
     time_zone: str = "UTC"
     clock: Callable[[], Monotonic] = monotonic
     now: Callable[[], UnixNanos] = wall_clock
+    worker_index: int = 0
+    worker_count: int = 1
     stop: Callable[[], None] = _ignore
     state: State = field(default_factory=MemoryState)
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)

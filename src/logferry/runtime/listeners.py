@@ -39,12 +39,18 @@ def service_port(port: int | str, protocol: str = "tcp") -> int:
 
 
 def bind_inet(
-    address: str, port: int, kind: socket.SocketKind, options: InetSocketOptions
+    address: str,
+    port: int,
+    kind: socket.SocketKind,
+    options: InetSocketOptions,
+    *,
+    shares_port: bool = False,
 ) -> socket.socket:
     """
     Return a non-blocking socket bound to ``address`` and ``port``.
 
-    An empty address is every address. Raises ``TransportError``.
+    An empty address is every address. With ``shares_port`` other worker processes
+    bind the same port, and the kernel spreads what comes. Raises ``TransportError``.
     """
     family = options.family
     host = address or ("::" if family == socket.AF_INET6 else "0.0.0.0")
@@ -57,6 +63,8 @@ def bind_inet(
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         apply_socket_options(sock, options)
+        if shares_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(resolved[0][4])
     except OSError as error:
         if sock is not None:

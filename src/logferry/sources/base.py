@@ -79,6 +79,7 @@ class SourceKind:
         options: its options class.
         reception: how its frames are parsed.
         create: makes a driver that feeds an intake.
+        runs_everywhere: every worker process runs one; others only the first.
         is_acknowledged: it keeps a position that moves only with deliveries.
 
     """
@@ -87,3 +88,4 @@ class SourceKind:
     reception: Callable[[Spec], Reception]
     create: Callable[[Spec, Environment, Intake], Source]
     is_acknowledged: bool = False
+    runs_everywhere: bool = False

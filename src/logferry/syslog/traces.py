@@ -87,6 +87,8 @@ TRACES = (
     Trace(
         "dart",
         _search(rb"^Unhandled exception:\s*$", rb"\bUnhandled [Ee]xception:"),
-        _search(rb"^#\d+\s+\S", rb"^<asynchronous suspension>\s*$", rb"^[A-Z][\w ()]*: "),
+        _search(
+            rb"^#\d+\s+\S", rb"^<asynchronous suspension>\s*$", rb"^[A-Z][\w ()]*: "
+        ),
     ),
 )

@@ -109,4 +109,8 @@ def _reception(spec: Spec) -> Reception:
     return Reception(local=True)
 
 
-KINDS = {"internal": SourceKind(InternalSourceOptions, _reception, InternalSource)}
+KINDS = {
+    "internal": SourceKind(
+        InternalSourceOptions, _reception, InternalSource, runs_everywhere=True
+    )
+}

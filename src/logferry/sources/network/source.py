@@ -107,14 +107,20 @@ class NetworkSource:
         options, loop = self._options, asyncio.get_running_loop()
         if options.tls is not None and self._transport.tls != "no":
             self._context = server_context(cast("TlsOptions", options.tls))
-        if self._transport.is_datagram:
-            sock = bind_inet(options.localip, self._port, socket.SOCK_DGRAM, options)
+        is_datagram = self._transport.is_datagram
+        sock = bind_inet(
+            options.localip,
+            self._port,
+            socket.SOCK_DGRAM if is_datagram else socket.SOCK_STREAM,
+            options,
+            shares_port=self._environment.worker_count > 1,
+        )
+        if is_datagram:
             self._local = bind_address(sock)
             self._receiver = DatagramReceiver(
                 loop, sock, self._resolver, self._tasks, self._deliver_datagrams
             )
             return
-        sock = bind_inet(options.localip, self._port, socket.SOCK_STREAM, options)
         self._listener = Listener(
             loop, sock, options.listen_backlog, options, self._on_accepted
         )
@@ -279,7 +285,7 @@ def _reception(spec: Spec) -> Reception:
 
 
 KINDS = {
-    name: SourceKind(options, _reception, NetworkSource)
+    name: SourceKind(options, _reception, NetworkSource, runs_everywhere=True)
     for name, options in {
         "network": NetworkSourceOptions,
         "syslog": SyslogSourceOptions,
