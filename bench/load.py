@@ -3,6 +3,7 @@ Load for the benchmarks: a sender and a sink, each a process of its own.
 
 The sender pushes a prebuilt buffer again and again; with ``--sequence`` every line
 carries its number instead, so that the sink can check that all lines arrive in order.
+With ``--rate`` it sends so many a second, and the sink measures how long each took.
 The sink counts lines and, with ``--sequence``, checks them.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import selectors
 import socket
 import sys
 import time
@@ -50,7 +52,9 @@ def send(options: argparse.Namespace) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         socks.append(sock)
     started = time.monotonic()
-    if options.sequence:
+    if options.rate:
+        sent = _send_paced(socks[0], options)
+    elif options.sequence:
         sent = _send_sequence(socks[0], options)
     else:
         sent = _send_repeated(socks, options)
@@ -90,43 +94,89 @@ def _send_sequence(sock: socket.socket, options: argparse.Namespace) -> int:
     return options.count
 
 
+def _send_paced(sock: socket.socket, options: argparse.Namespace) -> int:
+    """Send ``rate`` lines a second in a hundred bursts, each with its time."""
+    burst = max(1, options.rate // 100)
+    started = time.monotonic()
+    for first in range(0, options.count, burst):
+        delay = started + first / options.rate - time.monotonic()
+        if delay > 0:
+            time.sleep(delay)
+        now = time.monotonic_ns()
+        head = f"<13>{STAMP} host sshd[7]: at {now} "
+        text = head + "x" * max(0, options.size - 1 - len(head)) + "\n"
+        sock.sendall(text.encode() * min(burst, options.count - first))
+    return options.count
+
+
+class Tally:
+    """What has arrived on one connection."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.count = 0
+        self.errors = 0
+        self.latencies_ns: list[int] = []
+        self._options = options
+        self._rest = b""
+
+    def take(self, data: bytes) -> None:
+        """Count the lines of ``data``, and look into them if asked to."""
+        if not (self._options.sequence or self._options.rate):
+            self.count += data.count(b"\n")
+            return
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        now = time.monotonic_ns()
+        for text in lines:
+            if self._options.rate:
+                at = text.find(b" at ") + 4
+                self.latencies_ns.append(now - int(text[at : text.find(b" ", at)]))
+            else:
+                at = text.find(b"seq ") + 4
+                self.errors += int(text[at : at + 10]) != self.count
+            self.count += 1
+
+
 def sink(options: argparse.Namespace) -> None:
     """Count lines until ``count`` arrived or nothing came for ``idle`` seconds."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     listener.bind((options.host, options.port))
-    listener.listen(16)
-    listener.settimeout(options.idle)
+    listener.listen(64)
+    poll = selectors.DefaultSelector()
+    poll.register(listener, selectors.EVENT_READ, None)
     print("ready", flush=True)
-    sock, _ = listener.accept()
-    sock.settimeout(options.idle)
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
-    count, expected, rest = 0, 0, b""
-    errors = 0
-    started = 0.0
-    while count < options.count:
-        try:
+    tallies: list[Tally] = []
+    total, started, now = 0, 0.0, 0.0
+    while total < options.count and (ready := poll.select(options.idle)):
+        for key, _ in ready:
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            if key.data is None:
+                tallies.append(Tally(options))
+                poll.register(listener.accept()[0], selectors.EVENT_READ, tallies[-1])
+                continue
             size = sock.recv_into(buffer)
-        except TimeoutError:
-            break
-        if not size:
-            break
-        started = started or time.monotonic()
-        if options.sequence:
-            data = rest + view[:size].tobytes()
-            lines = data.split(b"\n")
-            rest = lines.pop()
-            for text in lines:
-                at = text.find(b"seq ") + 4
-                errors += int(text[at : at + 10]) != expected
-                expected += 1
-            count += len(lines)
-        else:
-            count += view[:size].tobytes().count(b"\n")
-    seconds = time.monotonic() - started if started else 0.0
-    print(json.dumps({"count": count, "seconds": seconds, "errors": errors}))
+            if not size:
+                poll.unregister(sock)
+                continue
+            now = time.monotonic()
+            started = started or now
+            key.data.take(view[:size].tobytes())
+        total = sum(item.count for item in tallies)
+    latencies = sorted(item for tally in tallies for item in tally.latencies_ns)
+    report: dict[str, float] = {
+        "count": total,
+        "seconds": time.monotonic() - started if started else 0.0,
+        "errors": sum(item.errors for item in tallies),
+    }
+    if latencies:
+        report["p50_us"] = latencies[len(latencies) // 2] / 1e3
+        report["p99_us"] = latencies[len(latencies) * 99 // 100] / 1e3
+    print(json.dumps(report))
 
 
 def main() -> None:
@@ -141,6 +191,7 @@ def main() -> None:
     parser.add_argument("--form", default="rfc3164")
     parser.add_argument("--framing", default="line")
     parser.add_argument("--idle", type=float, default=10.0)
+    parser.add_argument("--rate", type=int, default=0, help="lines a second")
     parser.add_argument("--sequence", action="store_true")
     options = parser.parse_args()
     if options.role == "send":

@@ -38,7 +38,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 Load = dict[str, Any]
-"""The content of ``load.toml``: the options of load.py, ``sink`` and ``rounds``."""
+"""
+The content of ``load.toml``: options of load.py, and of this program: ``sink`` (where
+records arrive), ``rounds``, ``logferry`` (words for its command line alone).
+"""
 
 
 class BenchError(Exception):
@@ -63,6 +66,8 @@ class Result:
     cpu_ns: float  # CPU nanoseconds a message
     rss_mib: float
     count: int
+    p50_us: float = 0.0  # latency, where the case sends at a rate
+    p99_us: float = 0.0
 
 
 def free_port() -> int:
@@ -104,18 +109,30 @@ def programs() -> list[Program]:
     return found
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and its descendants."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(item for child in children for item in family(int(child)))]
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Return user and system time of a process and its descendants."""
+    ticks = 0
+    for member in family(pid):
+        stat = Path(f"/proc/{member}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
 
 
 def resident_mib(pid: int) -> float:
-    """Return the peak resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    """Return the peak resident memory of a process and its descendants."""
+    return sum(
+        int(line.split()[1]) / 1024
+        for member in family(pid)
+        for line in Path(f"/proc/{member}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
 
 
 def wait_for_port(port: int) -> None:
@@ -133,7 +150,7 @@ def start(role: str, port: int, load: Load) -> subprocess.Popen[str]:
     arguments = [
         f"--{key}" if value is True else f"--{key}={value}"
         for key, value in load.items()
-        if key not in {"sink", "rounds"}
+        if key not in {"sink", "rounds", "logferry"}
     ]
     command = [sys.executable, str(HERE / "load.py"), role, f"--port={port}"]
     return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
@@ -173,10 +190,13 @@ def run_round(program: Program, case: Path, load: Load) -> Result:
         conf = folder / "site.conf"
         conf.write_text(text.replace("@FILE@", str(output)))
         sink = start_sink(load, ports[1])
+        command = program.command
+        if program.name == "logferry":
+            command += " " + load.get("logferry", "")
         log = folder / "daemon.log"
         with log.open("w") as stderr:
             daemon = subprocess.Popen(
-                program.command.format(conf=conf, dir=folder).split(),
+                command.format(conf=conf, dir=folder).split(),
                 env={**os.environ, **program.environment},
                 stdout=stderr,
                 stderr=stderr,
@@ -212,6 +232,7 @@ def measure(
     started = time.monotonic()
     sender = start("send", port, load)
     count = load["count"]
+    report = {}
     if sink is not None:
         assert sink.stdout is not None
         report = json.loads(sink.stdout.readline())
@@ -227,6 +248,8 @@ def measure(
         (cpu_seconds(pid) - before) / count * 1e9,
         resident_mib(pid),
         count,
+        report.get("p50_us", 0.0),
+        report.get("p99_us", 0.0),
     )
     sender.kill()
     sender.wait()
@@ -241,12 +264,20 @@ def describe(results: list[Result]) -> dict[str, float]:
         "cpu_ns_min": min(item.cpu_ns for item in results),
         "rss_mib": max(item.rss_mib for item in results),
         "count": results[0].count,
+        "p50_us": statistics.median(item.p50_us for item in results),
+        "p99_us": statistics.median(item.p99_us for item in results),
     }
 
 
-def run_case(case: Path, rounds: int) -> dict[str, dict[str, float]]:
+def run_case(case: Path, rounds: int, size: int | None) -> dict[str, dict[str, float]]:
     """Run one case on all programs, in turn, and print its rows."""
     load = tomllib.loads((case / "load.toml").read_text())
+    name = case.name
+    if size is not None:
+        # The same bytes for every size, lest the small ones be over in a moment.
+        load["count"] = max(20_000, load["count"] * load.get("size", 195) // size)
+        load["size"] = size
+        name += f"/{size}"
     results: dict[str, list[Result]] = {}
     for _ in range(load.get("rounds", rounds)):
         for program in programs():
@@ -254,11 +285,12 @@ def run_case(case: Path, rounds: int) -> dict[str, dict[str, float]]:
             results.setdefault(program.name, []).append(result)
     rows = {name: describe(items) for name, items in results.items()}
     ours = rows["logferry"]["cpu_ns"]
-    for name, row in rows.items():
+    for program_name, row in rows.items():
+        latency = f"  p50 {row['p50_us']:.0f} us, p99 {row['p99_us']:.0f} us"
         print(
-            f"{case.name:<18}{name:<12}{row['rate'] / 1000:>9.0f} k/s"
+            f"{name:<18}{program_name:<12}{row['rate'] / 1000:>9.0f} k/s"
             f"{row['cpu_ns']:>9.0f} ns{row['rss_mib']:>7.0f} MiB"
-            f"{row['cpu_ns'] / ours:>8.2f} x",
+            f"{row['cpu_ns'] / ours:>8.2f} x{latency if row['p50_us'] else ''}",
             flush=True,
         )
     return rows
@@ -269,6 +301,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", action="append", help="a case, or 'all'")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", type=int, action="append", help="bytes a message")
     parser.add_argument("--output", type=Path, help="write JSON here")
     options = parser.parse_args()
     names = options.case or ["relay"]
@@ -278,7 +311,13 @@ def main() -> None:
         f"{'case':<18}{'program':<12}{'messages':>13}{'CPU/msg':>12}"
         f"{'RSS':>11}{'CPU ratio':>10}"
     )
-    figures = {name: run_case(HERE / "cases" / name, options.rounds) for name in names}
+    figures = {
+        name if size is None else f"{name}/{size}": run_case(
+            HERE / "cases" / name, options.rounds, size
+        )
+        for name in names
+        for size in options.size or [None]
+    }
     if options.output:
         machine = {
             "cpu": platform.processor() or platform.machine(),
