@@ -12,17 +12,20 @@ The wire formats as pieces: what one record of a destination is made of.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
 
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Piece
 from logferry.codegen.macros import MacroContext
-from logferry.codegen.template_text import parse_template
+from logferry.codegen.template_text import Literal, parse_template
 from logferry.codegen.templates import Record, emit_template, pieces_of
 from logferry.message.timestamps import Zone
 from logferry.syslog.encode import encode_sdata, first_word, octet_counted
 
 if TYPE_CHECKING:
     from logferry.codegen.rendering import Rendering
+    from logferry.config.nodes import TemplateText
 
 __all__ = ["emit_key", "emit_record"]
 
@@ -31,13 +34,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> Record:
     """Return how one record is made. Raises ``Unsupported``, ``TemplateError``."""
-    time = rendering.time
-    context = replace(
-        context,
-        format=time.format,
-        frac_digits=time.frac_digits,
-        zone=Zone(time.time_zone) if time.time_zone else None,
-    )
+    context = _with_time(rendering, context)
     pieces = _pieces(rendering, fields, context)
     if rendering.template_escape:
         pieces = [_escaped(piece, fields) for piece in pieces]
@@ -51,22 +48,53 @@ def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> 
     if rendering.octet_count:
         code = f"{fields.constants.bind(octet_counted, 'octet_counted')}({code})"
         # The length tells where a record ends, but so does its last newline.
+    if rendering.head is not None:
+        head = _emit_escaped(rendering.head, rendering, fields, context)
+        joined = fields.constants.bind(b"%b\n%b", "head_and_record")
+        return Record(f"{joined} % ({head}, {code})", ends_with_newline=False)
     return Record(code, record.ends_with_newline)
+
+
+def _with_time(rendering: Rendering, context: MacroContext) -> MacroContext:
+    time = rendering.time
+    return replace(
+        context,
+        format=time.format,
+        frac_digits=time.frac_digits,
+        zone=Zone(time.time_zone) if time.time_zone else None,
+    )
 
 
 def emit_key(rendering: Rendering, fields: Fields, context: MacroContext) -> str:
     """Return an expression for the routing key of a record."""
     assert rendering.key is not None
-    pieces = pieces_of(parse_template(rendering.key.text), fields, context)
-    if rendering.key_escape == "path":
+    return _emit_escaped(rendering.key, rendering, fields, context)
+
+
+def _emit_escaped(
+    template: TemplateText, rendering: Rendering, fields: Fields, context: MacroContext
+) -> str:
+    parts = parse_template(template.text)
+    if not rendering.key_escape:
+        return emit_template(pieces_of(parts, fields, context), fields).code
+    if rendering.key_escape == "url":
+        context = _with_time(rendering, context)
+        escape = fields.constants.bind(_url_part, "url_part")
+    else:
         escape = fields.constants.bind(_path_part, "path_part")
-        pieces = [
-            piece
-            if piece.literal
-            else Piece(code=f"{escape}({emit_template([piece], fields).code})")
-            for piece in pieces
-        ]
+    pieces = []
+    for part in parts:
+        found = pieces_of((part,), fields, context)
+        if not isinstance(part, Literal):
+            found = [Piece(code=f"{escape}({emit_template(found, fields).code})")]
+        pieces += found
     return emit_template(pieces, fields).code
+
+
+@lru_cache(maxsize=4096)
+def _url_part(value: bytes) -> bytes:
+    """Percent-encode a macro value (RFC 3986, 2.3: all but unreserved)."""
+    return quote_from_bytes(value, safe="").encode()
 
 
 def _path_part(value: bytes) -> bytes:
@@ -159,9 +187,23 @@ def _syslog_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
         Piece(code=f"{word}({fields.value('PROGRAM')})"),
         Piece(literal=b" "),
         Piece(code=f"{word}({fields.value('PID')})"),
-        Piece(literal=b" - - "),
+        *_ids_of_line(fields),
         Piece(code=fields.value("MSG")),
         Piece(literal=b"\n"),
+    ]
+
+
+def _ids_of_line(fields: LineFields) -> list[Piece]:
+    """Print MSGID and structured data, which a BSD line does not have."""
+    if not fields.layout.has("sdata"):
+        return [Piece(literal=b" - - ")]
+    word = fields.constants.bind(first_word, "first_word")
+    return [
+        Piece(literal=b" "),
+        Piece(code=f"{word}({fields.value('MSGID')})"),
+        Piece(literal=b" "),
+        Piece(code=fields.field("sdata")),
+        Piece(literal=b" "),
     ]
 
 

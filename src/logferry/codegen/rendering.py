@@ -40,7 +40,10 @@ class Rendering:
         template: the template; ``None`` means the default of ``form``.
         octet_count: put the length and a space before each record (RFC 6587, 3.4.1).
         key: template of the routing key (file name, URL, partition key), if any;
-            with ``key_escape`` its macro values are escaped: ``url`` or ``path``.
+            with ``key_escape`` its macro values are escaped: ``url`` (all but
+            unreserved characters, RFC 3986) or ``path``.
+        head: template of a line that is written before each record, escaped like
+            the key: what a record's delivery needs to know of its message.
         flags: destination flags such as ``no-multi-line``, ``syslog-protocol``.
 
     """
@@ -50,6 +53,7 @@ class Rendering:
     octet_count: bool = False
     key: TemplateText | None = None
     key_escape: str = ""
+    head: TemplateText | None = None
     time: TimeFormat = field(default_factory=TimeFormat)
     template_escape: bool = False
     on_error: str = "drop-message"

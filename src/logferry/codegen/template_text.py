@@ -73,11 +73,13 @@ def part_text(part: Part) -> str:
     match part:
         case Literal(text):
             return text.replace("$", "$$")
-        case Macro(name, default):
-            return f"${{{name}:-{default}}}" if default else f"${{{name}}}"
-        case Function(name, _, raw):
-            words = [word.replace("\\", "\\\\").replace('"', '\\"') for word in raw]
-            return f"$({name}" + "".join(f' "{word}"' for word in words) + ")"
+        case Macro(name, default, back):
+            inner = f"{name}:-{default}" if default else name
+            return f"${{{inner}}}" + (f"@{back}" if back else "")
+        case Function(name, _, raw, back):
+            # Quotes know no escapes: a double quote stands in single ones.
+            words = ['"' + word.replace('"', '"\'"\'"') + '"' for word in raw]
+            return f"$({' '.join((name, *words))})" + (f"@{back}" if back else "")
 
 
 def _parse(text: str, position: int, depth: int) -> tuple[tuple[Part, ...], int]:

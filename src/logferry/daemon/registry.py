@@ -27,17 +27,20 @@ def source_kinds() -> dict[str, SourceKind]:
     from logferry.sources.internal import source as internal
     from logferry.sources.network import source as network
     from logferry.sources.stdin import source as stdin
+    from logferry.sources.wildcard_file import source as wildcard_file
 
-    return {**network.KINDS, **file.KINDS, **internal.KINDS, **stdin.KINDS}
+    modules = (network, file, wildcard_file, internal, stdin)
+    return {name: kind for module in modules for name, kind in module.KINDS.items()}
 
 
 @cache
 def destination_kinds() -> dict[str, DestinationKind]:
     """Return the destination drivers by name."""
     from logferry.destinations.file import kinds as file
+    from logferry.destinations.http import kinds as http
     from logferry.destinations.network import kinds as network
 
-    return {**network.KINDS, **file.KINDS}
+    return {**network.KINDS, **file.KINDS, **http.KINDS}
 
 
 @cache

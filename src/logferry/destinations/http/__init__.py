@@ -1,0 +1,1 @@
+"""The ``http()`` destination: batches to web servers, balanced over targets."""

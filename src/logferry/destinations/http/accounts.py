@@ -1,0 +1,131 @@
+"""
+The counters of one ``http()`` destination.
+
+Names, labels and rows are the reference's: the label ``url`` is the first URL for
+ever. Our own series with the label ``target`` say how each target fares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry.policy.health import Fitness
+from logferry.telemetry.counters import Legacy
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Spec
+    from logferry.policy.balancer import Balancer
+    from logferry.policy.pool import Server
+    from logferry.queues.queue import Queue
+    from logferry.runtime.environment import Environment
+    from logferry.telemetry.counters import Metrics
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """What became of a destination's records, and where."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        url: str,
+        environment: Environment,
+        queue: Queue,
+        balancer: Balancer,
+    ) -> None:
+        self._queue = queue
+        self._balancer = balancer
+        self._clock = environment.clock
+        self._metrics = metrics = environment.metrics
+        self._labels = labels = {"driver": "http", "id": spec.id, "url": url}
+        row = ("dst.http", spec.id, f"http,{url}")
+        self._delivered = metrics.counter(
+            "output_events_total",
+            {**labels, "result": "delivered"},
+            legacy=Legacy(*row, "written"),
+        )
+        self._dropped = metrics.counter(
+            "output_events_total",
+            {**labels, "result": "dropped"},
+            legacy=Legacy(*row, "dropped"),
+        )
+        self._queued = metrics.gauge(
+            "output_events_total",
+            {**labels, "result": "queued"},
+            legacy=Legacy(*row, "queued"),
+        )
+        self._dead = metrics.counter(
+            "output_events_total", {**labels, "result": "dead_lettered"}
+        )
+        self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
+        self._retries = metrics.counter("output_event_retries_total", labels)
+        self._batches = metrics.counter("output_batches_total", labels)
+        self._bytes = metrics.counter("output_event_bytes_total", labels, level=1)
+        self._unreachable = metrics.gauge("output_unreachable", labels, level=1)
+        self._workers = metrics.gauge("output_workers", labels)
+        self._targets = {
+            target: _TargetSeries(metrics, {**labels, "target": target.name})
+            for target in balancer.pool.servers
+        }
+        metrics.on_read(self._refresh)
+
+    def _refresh(self) -> None:
+        """Copy what others count: reading it costs nothing until somebody asks."""
+        ledger = self._queue.ledger
+        self._queued.value = self._queue.count
+        self._dropped.value = ledger.dropped_count
+        self._dead.value = ledger.dead_lettered
+        self._processed.value = ledger.accepted + ledger.rejected.total()
+        now = self._clock()
+        is_any_up = False
+        for report in self._balancer.report(now):
+            series = self._targets[report.target]
+            is_up = report.fitness is Fitness.HEALTHY
+            is_any_up = is_any_up or is_up
+            series.up.value = int(is_up)
+            series.in_flight.value = report.in_flight
+            series.latency_s.value = report.latency_s
+        self._unreachable.value = int(not is_any_up)
+
+    def close(self) -> None:
+        """Copy a last time and stop looking at queue and targets."""
+        self._refresh()
+        self._metrics.forget(self._refresh)
+
+    def on_workers(self, count: int) -> None:
+        """So many workers may be busy."""
+        self._workers.value = count
+
+    def on_request(
+        self, target: Server, url: str, code: int, *, is_retry: bool
+    ) -> None:
+        """A request was answered; ``code`` is 0 when it was not."""
+        self._metrics.counter(
+            "output_http_requests_total",
+            {**self._labels, "url": url, "response_code": str(code)},
+            level=1,
+            dynamic=True,
+        ).add(1)
+        if is_retry:
+            self._retries.value += 1
+        if not 200 <= code < 300:
+            self._targets[target].failures.value += 1
+
+    def on_delivered(self, target: Server, count: int, size: int) -> None:
+        """A batch of ``count`` records and ``size`` bytes was taken."""
+        self._delivered.value += count
+        self._batches.value += 1
+        self._bytes.value += size
+        self._targets[target].events.value += count
+
+
+class _TargetSeries:
+    """The series of one target."""
+
+    def __init__(self, metrics: Metrics, labels: dict[str, str]) -> None:
+        self.up = metrics.gauge("output_target_up", labels)
+        self.in_flight = metrics.gauge("output_target_in_flight", labels)
+        self.latency_s = metrics.gauge("output_target_latency_seconds", labels)
+        self.events = metrics.counter("output_target_events_total", labels)
+        self.failures = metrics.counter("output_target_failures_total", labels)

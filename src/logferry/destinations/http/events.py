@@ -1,0 +1,204 @@
+"""What the ``http()`` destination has to say; texts are the reference's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level
+
+__all__ = [
+    "AlternativeTarget",
+    "BatchDropped",
+    "HandledByResponseAction",
+    "HookFailed",
+    "MessageCondemned",
+    "ProbeUnanswered",
+    "RequestFailed",
+    "RetriesExhausted",
+    "StatusClientError",
+    "StatusInformational",
+    "StatusRedirect",
+    "StatusServerError",
+    "StatusUnknown",
+    "WaitingForTarget",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed(Event):
+    """No answer: refused, timed out, reset, no HTTP."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "http: error sending HTTP request"
+
+    url: str
+    error: str
+    worker_index: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Status(Event):
+    """An answer that is no success."""
+
+    url: str
+    status_code: int
+    response: str
+    messages: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInformational(_Status):
+    """1xx."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "http: Server returned with a 1XX (continuation) status code, which was not "
+        "handled by the client"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRedirect(_Status):
+    """3xx."""
+
+    text: ClassVar[str] = (
+        "http: Server returned with a 3XX (redirect) status code. Either "
+        "accept-redirect() is set to no, or this status code is unknown"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusClientError(_Status):
+    """4xx."""
+
+    text: ClassVar[str] = (
+        "http: Server returned with a 4XX (client errors) status code, which means we "
+        "are not authorized or the URL is not found"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusServerError(_Status):
+    """5xx."""
+
+    text: ClassVar[str] = (
+        "http: Server returned with a 5XX (server errors) status code, which indicates "
+        "server failure"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUnknown(_Status):
+    """Anything else."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "http: Unknown HTTP response code"
+
+
+@dataclass(frozen=True, slots=True)
+class HandledByResponseAction(Event):
+    """``response-action()`` decided."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    text: ClassVar[str] = "http: handled by response_action"
+
+    action: str
+    url: str
+    status_code: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativeTarget(Event):
+    """A batch goes on to another target."""
+
+    level: ClassVar[Level] = Level.INFO
+    text: ClassVar[str] = "http: Target server down, trying an alternative server"
+
+    url: str
+    alternative_url: str
+    worker_index: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForTarget(Event):
+    """Nobody is left to ask; the batch waits."""
+
+    level: ClassVar[Level] = Level.INFO
+    text: ClassVar[str] = (
+        "Server disconnected while preparing messages for sending, trying again"
+    )
+
+    driver: str
+    worker_index: int
+    wait_s: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDropped(Event):
+    """Messages that nobody will ever take are gone."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Message(s) dropped while sending message to destination"
+
+    driver: str
+    worker_index: int
+    reason: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetriesExhausted(Event):
+    """A batch was tried ``retries()`` times."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "Multiple failures while sending message(s) to destination, message(s) dropped"
+    )
+
+    driver: str
+    worker_index: int
+    retries: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCondemned(Event):
+    """A message that servers reject is a dead letter now."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "http: Message rejected, moved to the dead letters"
+
+    url: str
+    reason: str
+    messages: int
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeUnanswered(Event):
+    """An active health check failed."""
+
+    level: ClassVar[Level] = Level.INFO
+    text: ClassVar[str] = "http: Health check failed"
+
+    url: str
+    error: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed(Event):
+    """A command of ``hook-commands()`` failed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Hook command failed"
+
+    command: str
+    status: int
+    driver: str
