@@ -362,8 +362,9 @@ class Configuration:
         version: the ``@version`` as (major, minor).
         options: the global options.
         sources: every source statement by name; unused ones included.
-        templates: named templates by name.
+        templates: named templates by name; a template function is ``name()``.
         log_paths: top-level log paths in order.
+        python: the code of ``python { … }`` blocks, braces included.
         text: the expanded text (``--preprocess-into``, ``ctl config``).
         original: the text of the main file.
         files: the names of all files that were read.
@@ -378,6 +379,7 @@ class Configuration:
     processors: dict[tuple[str, str], ProcessStep]
     templates: dict[str, TemplateText]
     log_paths: tuple[LogPath, ...]
+    python: tuple[Code, ...] = ()
     text: str = ""
     original: str = ""
     files: tuple[str, ...] = ()

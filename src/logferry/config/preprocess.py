@@ -285,9 +285,8 @@ class Preprocessor:
         """Return what a generator prints, as a frame."""
         run = self._environment.run
         calls, _ = split_calls(values.get(VARARGS, []))
-        arguments = {
-            argument_name(key.text): text_of_tokens(inside) for key, inside in calls
-        }
+        tokens = {argument_name(key.text): inside for key, inside in calls}
+        arguments = {key: text_of_tokens(inside) for key, inside in tokens.items()}
         text = ""
         try:
             if run is None:
@@ -300,9 +299,9 @@ class Preprocessor:
             )
         self._backticks.check_depth(name.span)
         source = SourceText(f"<{generator.command}>", text, name.span)
-        tokens = tokenize(source)
-        self._backticks.count(len(tokens), name.span)
-        return _Frame(tokens, source=source)
+        made = tokenize(source)
+        self._backticks.count(len(made), name.span)
+        return _Frame(made, arguments=tokens, source=source)
 
     # -- pragmas ------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import Diagnostic
+from logferry.config.sources import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,8 @@ def _render(item: Diagnostic, texts: dict[str, str]) -> str:
     origin = item.span.origin
     while origin is not None:
         lines.append(f"  from {origin}")
+        if origin.origin is None and origin.file != item.span.file:
+            lines += _excerpt(origin, texts)  # the line that the user wrote
         origin = origin.origin
     return "\n".join(lines) + "\n"
 
@@ -47,8 +50,11 @@ def _render(item: Diagnostic, texts: dict[str, str]) -> str:
 def _excerpt(span: Span, texts: dict[str, str]) -> list[str]:
     """Return the source line and a caret under the place."""
     if span.file not in texts:
+        path = Path(span.file)
+        if path.parts[:1] == (LIBRARY.name,):  # named as scl/file.conf
+            path = LIBRARY / path.name
         try:
-            text = Path(span.file).read_text(encoding="utf-8", errors="replace")
+            text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             text = ""
         texts[span.file] = text

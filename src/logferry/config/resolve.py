@@ -17,6 +17,7 @@ from logferry.config.nodes import (
     Argument,
     Block,
     Call,
+    Code,
     Configuration,
     DestinationGroup,
     FilterExpression,
@@ -50,6 +51,7 @@ _KEYWORDS = (
     "template",
     "template-function",
     "log",
+    "python",
 )
 
 
@@ -72,6 +74,7 @@ class Resolver:
             find_filter=self._filter_expression,
         )
         self._objects: dict[tuple[str, str], tuple[Block, Span]] = {}
+        self.code: list[Code] = []
         self._logs: list[Statement] = []
         self._option_calls: list[Argument] = []
         self.sources: dict[str, SourceGroup] = {}
@@ -104,6 +107,7 @@ class Resolver:
             self.processors,
             self.templates,
             log_paths,
+            python=tuple(self.code),
         )
 
     # -- collecting -----------------------------------------------------------
@@ -124,8 +128,12 @@ class Resolver:
             self._logs.append(statement)
         elif keyword == "options":
             self._collect_options(statement, rest)
-        elif keyword.startswith("template"):
+        elif keyword == "template":
             self._collect_template(statement, rest)
+        elif keyword == "template-function":
+            self._collect_template(statement, rest, is_function=True)
+        elif keyword == "python":
+            self._collect_code(statement, rest)
         else:
             self._collect_object(keyword, statement, rest)
 
@@ -136,13 +144,24 @@ class Resolver:
         for inner in rest[0].statements:
             self._option_calls.extend(inner.elements)
 
-    def _collect_template(self, statement: Statement, rest: list[Argument]) -> None:
+    def _collect_code(self, statement: Statement, rest: list[Argument]) -> None:
+        for item in rest:
+            if isinstance(item, Code):
+                self.code.append(item)
+            else:
+                self._expected_semicolon("python { … }", statement, item.span)
+
+    def _collect_template(
+        self, statement: Statement, rest: list[Argument], *, is_function: bool = False
+    ) -> None:
         name = text_of(rest[0]) if rest else None
         if name is None or len(rest) != 2:
             self._expected_semicolon('template name "text"', statement)
             return
+        if is_function:
+            name = f"{name.lower().replace('_', '-')}()"
         if name in self.templates:
-            self._duplicate("template", name, rest[0].span)
+            self._duplicate("template", name.removesuffix("()"), rest[0].span)
             return
         body = rest[1]
         if isinstance(body, Block):

@@ -17,7 +17,7 @@ from logferry.codegen.functions.lists import LISTS
 from logferry.codegen.functions.numbers import NUMBERS
 from logferry.codegen.functions.registry import ANY, Plain, Special
 from logferry.codegen.functions.text import TEXT, emit_call
-from logferry.codegen.template_text import Function, TemplateError
+from logferry.codegen.template_text import Function, TemplateError, parse_template
 from logferry.config.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,7 +48,16 @@ def function_named(name: str) -> Plain | Special:
 
 
 def emit_function(function: Function, fields: Fields, context: MacroContext) -> str:
-    """Return an expression that calls ``function``. Raises ``TemplateError``."""
+    """
+    Return an expression that calls ``function``. Raises ``TemplateError``.
+
+    A ``template-function`` of the configuration is a template named ``name()``.
+    """
+    own = context.templates.get(f"{function.name.replace('_', '-')}()")
+    if own is not None:
+        from logferry.codegen.templates import emit_parts  # templates have functions
+
+        return emit_parts(parse_template(own.text), fields, context)
     found = function_named(function.name)
     if isinstance(found, Special):
         return found.emit(function, fields, context)

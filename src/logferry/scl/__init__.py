@@ -1,0 +1,1 @@
+"""The library of blocks, written in the configuration language itself."""
