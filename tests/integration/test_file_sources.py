@@ -137,3 +137,75 @@ async def test_indented_lines_belong_to_the_message_before_them(
     async with Daemon(text, tmp_path):
         await wait_for(target, 2)
     assert target.read_bytes() == b"first|  at a||at b 1\nsecond 1\n"
+
+
+def wildcard_site(folder: Path, options: str = "") -> str:
+    return f"""
+    source s {{
+        wildcard-file(base-dir("{folder}/logs") filename-pattern("*.log*") {options});
+    }};
+    log {{
+        source(s);
+        destination {{ file("{folder}/out" template("$FILE_NAME $MSG\n")); }};
+        flags(flow-control);
+    }};
+    """
+
+
+async def test_matching_files_are_read_as_they_come(tmp_path: Path) -> None:
+    logs, target = tmp_path / "logs", tmp_path / "out"
+    logs.mkdir()
+    append(logs / "a.log", 1)
+    append(logs / "a.txt", 2)
+    async with Daemon(wildcard_site(tmp_path), tmp_path):
+        assert await wait_for(target, 1) == [1]
+        append(logs / "b.log", 3)
+        assert await wait_for(target, 2) == [1, 3]
+    first, second = target.read_bytes().splitlines()
+    assert first.startswith(f"{logs}/a.log ".encode())
+    assert second.startswith(f"{logs}/b.log ".encode())
+
+
+async def test_directories_below_are_looked_into_on_request(tmp_path: Path) -> None:
+    logs, target = tmp_path / "logs", tmp_path / "out"
+    (logs / "one").mkdir(parents=True)
+    append(logs / "one" / "a.log", 1)
+    async with Daemon(wildcard_site(tmp_path, "recursive(yes)"), tmp_path):
+        await wait_for(target, 1)
+        (logs / "two").mkdir()
+        append(logs / "two" / "b.log", 2)
+        await wait_for(target, 2)
+    assert numbers_in(target) == [1, 2]
+
+
+async def test_a_rotated_file_that_still_matches_is_not_read_again(
+    tmp_path: Path,
+) -> None:
+    logs, target = tmp_path / "logs", tmp_path / "out"
+    logs.mkdir()
+    append(logs / "a.log", 0)
+    async with Daemon(wildcard_site(tmp_path), tmp_path):
+        await wait_for(target, 1)
+        for turn in range(1, 4):
+            for old in range(turn - 1, 0, -1):
+                (logs / f"a.log.{old}").rename(logs / f"a.log.{old + 1}")
+            (logs / "a.log").rename(logs / "a.log.1")
+            append(logs / "a.log", turn)
+            await wait_for(target, turn + 1)
+    (logs / "a.log").rename(logs / "a.log.0")
+    append(logs / "a.log", 4)
+    async with Daemon(wildcard_site(tmp_path), tmp_path):
+        await wait_for(target, 5)
+    assert numbers_in(target) == [0, 1, 2, 3, 4]
+
+
+async def test_no_more_than_max_files_are_read(tmp_path: Path) -> None:
+    logs, target = tmp_path / "logs", tmp_path / "out"
+    logs.mkdir()
+    for number in range(4):
+        append(logs / f"{number}.log", number)
+    text = wildcard_site(tmp_path, "max-files(3) monitor-method(poll) follow-freq(0.1)")
+    async with Daemon(text, tmp_path) as daemon:
+        await daemon.wait_for("Number of allowed monitored files is reached")
+        await wait_for(target, 3)
+    assert numbers_in(target) == [0, 1, 2]

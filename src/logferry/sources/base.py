@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from logferry.config.nodes import Spec
 from logferry.config.schema import Options
@@ -13,7 +13,7 @@ from logferry.message.model import Message, Origin
 from logferry.runtime.environment import Environment
 from logferry.syslog.reception import Reception
 
-__all__ = ["Intake", "Source", "SourceKind"]
+__all__ = ["Inheriting", "Intake", "Reloadable", "Source", "SourceKind"]
 
 
 class Intake(Protocol):
@@ -67,6 +67,28 @@ class Source(Protocol):
 
     async def stop(self) -> None:
         """Stop reading, close."""
+        ...
+
+
+@runtime_checkable
+class Inheriting(Protocol):
+    """A source that can go on with what a source of the old configuration holds."""
+
+    def inherit(self, old: Source) -> bool:
+        """
+        Take over listener and connections of ``old``; called before ``start``.
+
+        Returns false, and takes nothing, when the two have not the same address.
+        """
+        ...
+
+
+@runtime_checkable
+class Reloadable(Protocol):
+    """A driver that does something at a reload although it did not change."""
+
+    def on_reload(self) -> None:
+        """Do what the options want (``keep-alive(no)``: close the connections)."""
         ...
 
 

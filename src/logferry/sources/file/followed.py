@@ -39,6 +39,11 @@ Piece = tuple["Frames", Settlement, int]
 """Frames, whose they are, and where they end in their file."""
 
 
+def _nobody(device: int, inode: int) -> OpenedFile | None:
+    del device, inode
+    return None
+
+
 class FollowedPath:
     """
     Reads a path through rotations and truncations.
@@ -48,7 +53,8 @@ class FollowedPath:
         key: the name its position is persisted under.
         make_framer: makes what cuts the text into frames.
         on_advance: called when the position moved.
-        reads_old: ``read-old-records()``, for files never seen before.
+        take_over: returns a file with this device and inode that another path of the
+            source followed under the name it had before, or ``None``.
 
     """
 
@@ -59,12 +65,14 @@ class FollowedPath:
         environment: Environment,
         make_framer: Callable[[], TextFramer],
         on_advance: Callable[[], None],
+        take_over: Callable[[int, int], OpenedFile | None] = _nobody,
     ) -> None:
         self.path = path
         self.key = key
         self._environment = environment
         self._make_framer = make_framer
         self._on_advance = on_advance
+        self._take_over = take_over
         self._files: list[OpenedFile] = []  # oldest first
         self._complaint = ""
 
@@ -133,6 +141,14 @@ class FollowedPath:
                 file.is_current = True
                 os.close(descriptor)
                 return
+        renamed = self._take_over(status.st_dev, status.st_ino)
+        if renamed is not None:
+            os.close(descriptor)
+            renamed.is_current = True
+            renamed.settlement.on_advance = self._on_advance
+            self._files.append(renamed)
+            self._on_advance()
+            return
         self._add(descriptor, Settlement(0 if reads_old else status.st_size))
         # Persisted at once: after a restart the file is not new any more.
         self._on_advance()
@@ -159,6 +175,16 @@ class FollowedPath:
         except OSError:
             return False
         return (status.st_dev, status.st_ino) == (file.device, file.inode)
+
+    def give_away(self, device: int, inode: int) -> OpenedFile | None:
+        """Let a file go that has another name now; the other path asks for it."""
+        for file in self._files:
+            is_it = (file.device, file.inode) == (device, inode) and file.is_open
+            if is_it and not self._is_named(file):
+                self._files.remove(file)
+                self._on_advance()
+                return file
+        return None
 
     def has_news(self) -> bool:
         """Tell whether there is something to read."""

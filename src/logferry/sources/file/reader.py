@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from logferry.message.batch import Receipt
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Intake
+    from logferry.sources.file.opened import OpenedFile
     from logferry.sources.file.options import FollowOptions
     from logferry.telemetry.counters import Counter
 
@@ -105,11 +106,24 @@ class FilesReader:
             self._note_advance(followed)
 
         followed = FollowedPath(
-            path, key, self._environment, self._make_framer, on_advance
+            path,
+            key,
+            self._environment,
+            self._make_framer,
+            on_advance,
+            self._take_over,
         )
         self._paths[path] = _Path(followed, self._origin(path), self._count(path))
         followed.start(reads_old=reads_old)
         self.check(path)
+
+    def _take_over(self, device: int, inode: int) -> OpenedFile | None:
+        """Find a file that was renamed from one followed path to another."""
+        for item in self._paths.values():
+            file = item.followed.give_away(device, inode)
+            if file is not None:
+                return file
+        return None
 
     def _make_framer(self) -> TextFramer:
         framer = make_text_framer(self._options)
