@@ -118,7 +118,7 @@ class Daemon:
             stop=self.request_stop,
             state=self._state,
         )
-        self._queues = QueueStore()
+        self._queues = QueueStore(self.environment)
         self.topology: Topology | None = None
         self._control = ControlServer(options.control, Commands(self).table(), log)
         self._stop_requested = asyncio.Event()
@@ -133,6 +133,7 @@ class Daemon:
         try:
             await self._run(configuration)
         finally:
+            await self._queues.close()
             await self._state.close()
 
     async def _run(self, configuration: Configuration) -> None:
@@ -152,6 +153,7 @@ class Daemon:
         except LogferryError as error:
             self.log.emit(events.StartFailed(str(error)))
             raise
+        self._queues.report_abandoned()
         self._watch_signals()
         self._settle_memory()
         self.log.emit(events.StartingUp(__version__, "logferry"))

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.rendering import Rendering, TimeFormat
 from logferry.config.kinds import (
+    Block,
+    Bytes,
     Enum,
     Flags,
     Integer,
     Permissions,
+    Real,
     Seconds,
     Template,
     TextKind,
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DestinationOptions",
+    "DiskBufferOptions",
     "FilePermissionOptions",
     "TemplateOptions",
     "WriterOptions",
     "rendering_of",
 ]
+
+CAPACITY_BYTES_MIN = 1024 * 1024
+"""The least that ``capacity-bytes()`` can be (reference)."""
 
 _TS_FORMATS = Enum(
     ("bsd", "iso", "full", "unix"),
@@ -44,6 +51,75 @@ _ON_ERROR = Enum(
 )
 
 
+class DiskBufferOptions(Options):
+    """``disk-buffer( … )``: where messages wait when they cannot be delivered."""
+
+    title = "disk-buffer"
+
+    capacity_bytes = Option(
+        Bytes(minimum=0),
+        CAPACITY_BYTES_MIN,
+        doc="How much may wait; less than 1 MiB counts as 1 MiB.",
+        unit="bytes",
+        obsolete=("disk-buf-size",),
+    )
+    reliable = Option(
+        YesNo(),
+        default=False,
+        doc="Accept a message when it is on disk, not when it is in memory.",
+    )
+    durability = Option(
+        Enum(("fsync", "os")),
+        "fsync",
+        doc="What being on disk means under reliable(yes): written through (fsync),"
+        " or handed to the operating system, which survives a crash of logferry but"
+        " not of the machine (os).",
+    )
+    dir = Option(
+        TextKind("a path"), "", doc="The folder of the file; the state directory."
+    )
+    front_cache_size = Option(
+        Integer(minimum=0),
+        1000,
+        doc="How many messages are kept in memory only, under reliable(no).",
+        unit="messages",
+        obsolete=("qout-size",),
+    )
+    flow_control_window_bytes = Option(
+        Bytes(minimum=0),
+        10_000 * 16 * 1024,
+        doc="How much may wait in memory for a disk that does not keep up.",
+        unit="bytes",
+        obsolete=("mem-buf-size",),
+    )
+    flow_control_window_size = Option(
+        Integer(minimum=0),
+        10_000,
+        doc="Accepted for old configurations.",
+        unit="messages",
+        obsolete=("mem-buf-length",),
+        no_effect="memory is bounded by flow-control-window-bytes()",
+    )
+    truncate_size_ratio = Option(
+        Real(minimum=0, maximum=1),
+        1.0,
+        doc="Cut the file of an empty queue when more than this part of it is free;"
+        " 1 keeps its size for the next outage.",
+    )
+    prealloc = Option(
+        YesNo(),
+        default=False,
+        doc="Accepted for old configurations.",
+        no_effect="the file grows in large steps and free room in it is used again",
+    )
+    compaction = Option(
+        YesNo(),
+        default=False,
+        doc="Accepted for old configurations.",
+        no_effect="messages are stored as they go on the wire, without unused fields",
+    )
+
+
 class DestinationOptions(Options):
     """Options of every destination."""
 
@@ -57,6 +133,11 @@ class DestinationOptions(Options):
         FromGlobal("log_fifo_size"),
         doc="How many messages the memory queue holds.",
         unit="messages",
+    )
+    disk_buffer = Option(
+        Block(DiskBufferOptions),
+        None,
+        doc="Keep what waits on disk, over stops, crashes and long outages.",
     )
     throttle = Option(
         Integer(minimum=0),

@@ -81,6 +81,7 @@ class FileDestination:
     async def start(self) -> None:
         """Begin to write."""
         self._loop = asyncio.get_running_loop()
+        self._queue.on_ready = self._schedule
         if self._time_reap_s:
             self._arm_reaper()
         self._schedule()

@@ -62,6 +62,7 @@ class DatagramDestination:
     async def start(self) -> None:
         """Begin to send; a name that does not resolve is tried again."""
         self._loop = asyncio.get_running_loop()
+        self._queue.on_ready = self._schedule
         self._tasks.start(self._connect(), f"address of {self.id}")
 
     async def _connect(self) -> None:

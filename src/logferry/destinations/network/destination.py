@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.config.nodes import Spec
+    from logferry.destinations.base import Destination
     from logferry.destinations.network.options import InetDestinationOptions
     from logferry.message.batch import RecordBatch
     from logferry.queues.queue import PushResult, Queue
@@ -74,9 +75,15 @@ class StreamDestination:
 
     # -- the destination contract ---------------------------------------------
 
+    def inherit(self, old: Destination) -> None:
+        """Begin with the server that ``old`` used, wherever it stands in our list."""
+        if isinstance(old, StreamDestination):
+            self.driver.policy.begin_with(old.driver.policy.current.name)
+
     async def start(self) -> None:
         """Begin to connect; names that must be looked up first do not hold us up."""
         self._loop = asyncio.get_running_loop()
+        self._queue.on_ready = self._pump
         if self._members.is_live:
             self._tasks.start(self._follow_members(), f"members of {self.id}")
         else:

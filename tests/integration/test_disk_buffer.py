@@ -1,0 +1,81 @@
+"""The disk buffer in the real daemon: outages, stops and changes of configuration."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from helpers.collector import Collector, Sender, numbers
+from helpers.daemon import Daemon, free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+RELAY = """
+options {{ use-dns(no); stats(level(1)); }};
+source s {{ network(ip("127.0.0.1") port({input}) log-iw-size(10000)); }};
+destination d {{ network("127.0.0.1" port({output}) time-reopen(0.2)
+    disk-buffer({buffer}) {more}); }};
+log {{ source(s); destination(d); flags(flow-control); }};
+"""
+
+
+def relay(ports, buffer: str, more: str = "") -> str:
+    return RELAY.format(input=ports[0], output=ports[1], buffer=buffer, more=more)
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    return free_port("127.0.0.1"), free_port("127.0.0.1")
+
+
+@pytest.mark.parametrize("reliable", ["yes", "no"])
+async def test_what_waits_survives_a_stop(tmp_path, ports, reliable) -> None:
+    buffer = f"reliable({reliable}) capacity-bytes(50M)"
+    daemon = Daemon(relay(ports, buffer), tmp_path)
+    async with daemon, Sender("127.0.0.1", ports[0]) as sender:
+        await sender.send(5000)
+        await queued(daemon, 5000)
+    assert daemon.returncode == 0
+    async with (
+        Collector("127.0.0.1", ports[1]) as collector,
+        Daemon(relay(ports, buffer), tmp_path) as daemon,
+    ):
+        await collector.wait_for_lines(5000)
+        assert numbers(collector.lines) == list(range(5000))
+        await daemon.wait_for("number_of_messages='5000'")
+    assert not [event for event in daemon.events if "Internal error" in event]
+
+
+@pytest.mark.parametrize("reliable", ["yes", "no"])
+async def test_a_full_buffer_holds_the_source_back(tmp_path, ports, reliable) -> None:
+    """More than the capacity, no message is lost, and the order is kept."""
+    text = relay(ports, f"reliable({reliable}) capacity-bytes(1M)")
+    async with (
+        Daemon(text, tmp_path, "-d") as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
+        await sender.send(100)
+        await daemon.wait_for("connection failed")
+        for _ in range(30):
+            await sender.send(1000)
+        await daemon.wait_for("Source has been suspended")
+        await queued(daemon, least=20_000, most=26_000)
+        async with Collector("127.0.0.1", ports[1]) as collector:
+            for _ in range(30):
+                await sender.send(1000)
+            await collector.wait_for_lines(60_100, 30)
+            assert numbers(collector.lines) == list(range(60_100))
+
+
+async def queued(daemon: Daemon, least: int, most: int | None = None) -> None:
+    """Wait until so many messages wait."""
+    for _ in range(200):
+        answer = await daemon.ctl("STATS", "PROMETHEUS")
+        for line in answer.splitlines():
+            if line.startswith("syslogng_disk_queue_events{") and (
+                least <= int(float(line.rpartition(" ")[2])) <= (most or least)
+            ):
+                return
+        await asyncio.sleep(0.05)
+    raise AssertionError(answer + "\n".join(daemon.events))
