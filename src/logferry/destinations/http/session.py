@@ -35,8 +35,8 @@ BODY_KEPT_BYTES: Final = 1024
 BODY_READ_BYTES: Final = 256 * 1024
 """A longer answer is not read to its end; its connection is closed."""
 
-BODY_TIMEOUT_S: Final = 5.0
-"""The status has come, the verdict is known: no longer wait for the rest."""
+BODY_TIMEOUT_S: Final = 30.0
+"""The status has come: how long the rest may take where ``timeout()`` is no limit."""
 
 _WHOLE_BODY_BYTES = 1024 * 1024  # aiohttp warns of larger ones in one piece
 _REDIRECTS_MAX = 3
@@ -232,23 +232,21 @@ async def _read_body(response: aiohttp.ClientResponse) -> tuple[str, bool]:
     """
     Return the beginning of the body, and whether its connection can be kept.
 
-    The status is known already: a body that breaks off or stalls changes nothing.
+    Raises what aiohttp raises when the body breaks off: half an answer is none.
     """
     kept = b""
     count = 0
-    is_whole = False
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             while count < BODY_READ_BYTES:
                 piece = await response.content.readany()
                 if not piece:
-                    is_whole = True
-                    break
+                    return kept.decode("utf-8", "replace"), True
                 if len(kept) < BODY_KEPT_BYTES:
                     kept += piece[: BODY_KEPT_BYTES - len(kept)]
                 count += len(piece)
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        is_whole = False
-    if not is_whole:
+    except BaseException:
         response.close()
-    return kept.decode("utf-8", "replace"), is_whole
+        raise
+    response.close()
+    return kept.decode("utf-8", "replace"), False

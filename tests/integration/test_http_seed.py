@@ -1,0 +1,219 @@
+"""The document of the HTTP load balancer, sentence by sentence, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from helpers.collector import numbers
+from helpers.http_scene import HttpScene
+from helpers.web import Fault, Request, Response
+from logferry.errors import ConfigError
+
+pytestmark = pytest.mark.integration
+
+BATCH = "batch-lines(10)"
+TWO = f'url("%0/logs" "%1/logs") persist-name("p") {BATCH} workers(4)'
+
+
+def down(_: Request) -> Response:
+    return Response(503, b"no")
+
+
+def ok(_: Request) -> Response:
+    return Response()
+
+
+async def test_distributes_messages_across_multiple_http_endpoints(tmp_path: Path):
+    async with HttpScene(tmp_path, TWO, None, None) as scene:
+        scene.send(200)
+        await scene.settled()
+        assert sorted(numbers(scene[0].lines + scene[1].lines)) == list(range(200))
+        assert (len(scene[0].requests), len(scene[1].requests)) == (10, 10)
+
+
+async def test_urls_may_be_separated_by_spaces_in_one_string(tmp_path: Path):
+    options = f'url("%0/a %1/b") {BATCH} workers(2) persist-name("p")'
+    async with HttpScene(tmp_path, options, None, None) as scene:
+        scene.send(20)
+        await scene.settled()
+        assert [scene[0].requests[0].path, scene[1].requests[0].path] == ["/a", "/b"]
+
+
+async def test_each_worker_keeps_its_http_connection_open_between_requests(
+    tmp_path: Path,
+):
+    async with HttpScene(tmp_path, TWO, None, None) as scene:
+        for _ in range(5):
+            scene.send(100)
+            await scene.settled()
+        assert scene[0].connections + scene[1].connections == 4
+        assert len(scene[0].requests) + len(scene[1].requests) == 50
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Response(400),
+        Response(404),
+        Response(500),
+        Response(503),
+        Fault.RESET,
+        Fault.RESET_MID_BODY,
+        Fault.GARBAGE,
+        Fault.HANG_UP,
+        Fault.STALL,
+        Fault.STALL_MID_BODY,
+    ],
+    ids=lambda fault: str(getattr(fault, "status", fault)),
+)
+async def test_if_an_endpoint_fails_messages_are_retried_on_alternative_endpoints(
+    tmp_path: Path, fault: Response | Fault
+):
+    options = f"{TWO} timeout(0.3) time-reopen(60)"
+    async with HttpScene(tmp_path, options, lambda _: fault, None) as scene:
+        scene.send(100)
+        await scene.settled()
+        assert sorted(numbers(scene[1].lines)) == list(range(100))
+        assert scene.queue.ledger.delivered == 100
+        failed = [line for line in scene.log.lines() if "target failed" in line]
+        assert len(failed) == 1
+
+
+async def test_a_refused_connection_fails_over(tmp_path: Path):
+    async with HttpScene(tmp_path, f"{TWO} time-reopen(60)", None, None) as scene:
+        await scene[0].stop()
+        scene.send(100)
+        await scene.settled()
+        assert sorted(numbers(scene[1].lines)) == list(range(100))
+
+
+async def test_after_the_recovery_timeout_the_endpoint_is_tried_and_restored(
+    tmp_path: Path,
+):
+    async with HttpScene(tmp_path, TWO, down, None) as scene:
+        scene.send(40)
+        await scene.settled()
+        asked = len(scene[0].requests)
+        scene.send(40)
+        await scene.settled()
+        assert len(scene[0].requests) == asked  # the recovery timeout has not elapsed
+        scene[0].script = ok
+        await asyncio.sleep(0.25)
+        scene.send(40)
+        await scene.settled()
+        before = len(scene[0].requests)
+        scene.send(80)
+        await scene.settled()
+        # Half of it again, give or take a worker that was quicker than another.
+        assert 3 <= len(scene[0].requests) - before <= 5
+        assert sorted(numbers(scene[0].lines + scene[1].lines)) == list(range(200))
+
+
+async def test_all_endpoints_down_queues_and_resumes_when_any_recovers(tmp_path: Path):
+    async with HttpScene(tmp_path, TWO, down, down) as scene:
+        scene.send(200)
+        await asyncio.sleep(0.1)
+        assert scene.queue.count == 200
+        scene[1].script = ok
+        await scene.settled()
+        assert sorted(numbers(scene[1].lines)) == list(range(200))
+        rounds = len(scene[0].requests)
+        assert rounds <= 4 + 3  # each worker once, then one trial in each round
+
+
+async def test_templates_in_path_and_query_are_url_encoded(tmp_path: Path):
+    options = f'url("%0/${{HOST}}/logs?m=${{PROGRAM}}") {BATCH}'
+    async with HttpScene(tmp_path, options, None) as scene:
+        scene.push([b"<13>Nov 21 12:00:00 a/b&c app x[1]: hello"])
+        scene.push([b"<13>Nov 21 12:00:00 plain p%q: hello"])
+        await scene.settled()
+        paths = [request.path for request in scene[0].requests]
+        assert paths == ["/a%2Fb%26c/logs?m=app", "/plain/logs?m=p%25q"]
+
+
+@pytest.mark.parametrize(
+    ("part", "url"),
+    [
+        ("scheme", "$P://h/"),
+        ("host", "http://${HOST}/"),
+        ("host", "http://logs.${HOST:-a.b/c}/"),
+        ("port", "http://h:$P/"),
+        ("user", "http://$U@h/"),
+        ("password", "http://u:${P}@h/"),
+    ],
+)
+async def test_templates_elsewhere_are_a_configuration_error_that_names_the_part(
+    tmp_path: Path, part: str, url: str
+):
+    scene = HttpScene(tmp_path, f'url("{url}")')
+    with pytest.raises(
+        ConfigError, match=f"{part} part of URL cannot contain templates"
+    ):
+        await scene.open(f'url("{url}")')
+
+
+async def test_a_batch_never_mixes_urls(tmp_path: Path):
+    options = (
+        f'url("%0/${{HOST}}/logs") {BATCH} worker-partition-key("${{HOST}}") workers(4)'
+    )
+    async with HttpScene(tmp_path, options, None) as scene:
+        for _ in range(20):
+            for host in ("alpha", "beta", "gamma"):
+                scene.push([b"<13>Nov 21 12:00:00 %b app: x" % host.encode()] * 3)
+        await scene.settled()
+        bodies = {request.path: 0 for request in scene[0].requests}
+        for request in scene[0].requests:
+            bodies[request.path] += request.body.count(b"\n") + 1
+        assert bodies == {f"/{host}/logs": 60 for host in ("alpha", "beta", "gamma")}
+        # Messages for the same host go to the same batch.
+        assert len(scene[0].requests) == 3 * 6
+
+
+async def test_fewer_workers_than_urls_is_a_warning(tmp_path: Path):
+    options = 'url("%0/" "%1/") persist-name("p")'
+    async with HttpScene(tmp_path, options, None, None) as scene:
+        warnings = [item.message for item in scene.diagnostics.items]
+        assert any("less workers than urls" in item for item in warnings)
+
+
+async def test_several_urls_without_persist_name_are_a_warning(tmp_path: Path):
+    options = 'url("%0/" "%1/") workers(2)'
+    async with HttpScene(tmp_path, options, None, None) as scene:
+        warnings = [item.message for item in scene.diagnostics.items]
+        assert any("without persist-name()" in item for item in warnings)
+
+
+async def test_persist_name_keeps_the_queue_when_urls_change(tmp_path: Path):
+    one = f'url("%0/logs") persist-name("p") {BATCH}'
+    async with HttpScene(tmp_path, one, down, None) as scene:
+        scene.send(30)
+        await asyncio.sleep(0.05)
+        await scene.close()
+        await scene.open(f'url("%1/other") persist-name("p") {BATCH}')
+        await scene.settled()
+        assert numbers(scene[1].lines) == list(range(30))
+        assert {request.path for request in scene[1].requests} == {"/other"}
+
+
+async def test_persist_name_keeps_the_state_of_targets(tmp_path: Path):
+    options = f"{TWO} time-reopen(60)"
+    async with HttpScene(tmp_path, options, down, None) as scene:
+        scene.send(40)
+        await scene.settled()
+        asked = len(scene[0].requests)
+        await scene.close()
+        await scene.open(options)
+        scene.send(40)
+        await scene.settled()
+        assert len(scene[0].requests) == asked
+
+
+async def test_one_worker_keeps_the_order(tmp_path: Path):
+    async with HttpScene(tmp_path, f'url("%0/") {BATCH}', None) as scene:
+        for _ in range(50):
+            scene.send(7)
+        await scene.settled()
+        assert numbers(scene[0].lines) == list(range(350))
