@@ -188,7 +188,8 @@ def run_round(program: Program, case: Path, load: Load) -> Result:
         text = program.version + (case / "site.conf").read_text()
         text = text.replace("@INPUT@", str(ports[0])).replace("@OUTPUT@", str(ports[1]))
         conf = folder / "site.conf"
-        conf.write_text(text.replace("@FILE@", str(output)))
+        text = text.replace("@FILE@", str(output)).replace("@DIR@", name)
+        conf.write_text(text)
         sink = start_sink(load, ports[1])
         command = program.command
         if program.name == "logferry":
