@@ -263,11 +263,16 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class SourceGroup:
-    """A ``source`` statement, named or inline."""
+    """
+    A ``source`` statement, named or inline.
+
+    ``channels`` are the ``channel { … }`` in it: sources with their own processing.
+    """
 
     name: str
     drivers: tuple[Spec, ...]
     span: Span
+    channels: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,8 +242,15 @@ def _is_reference(call: Call) -> bool:
 
 def _as_element(found: object) -> Element:
     match found:
-        case SourceGroup():
+        case SourceGroup(channels=()):
             return Sources(found)
+        case SourceGroup():
+            ways = [LogPath((Sources(found),), frozenset(), found.span)]
+            ways += [
+                LogPath((channel,), frozenset(), found.span)
+                for channel in found.channels
+            ]
+            return Junction(tuple(ways), found.span)
         case DestinationGroup():
             return Deliver(found)
         case _:

@@ -55,6 +55,9 @@ _KEYWORDS = (
 )
 
 
+_PATHS = frozenset({"channel", "junction", "log"})
+
+
 class Resolver:
     """Resolves the statements of one configuration."""
 
@@ -260,9 +263,7 @@ class Resolver:
         """Make the object that ``block`` describes."""
         match kind:
             case "source":
-                drivers = self._drivers(kind, name, block, self.registry.sources)
-                source = self.sources[name] = SourceGroup(name, drivers, span)
-                return source
+                return self._define_source(name, block, span)
             case "destination":
                 return self._define_destination(name, block, span)
             case "filter":
@@ -280,19 +281,26 @@ class Resolver:
         self._anonymous_count[kind] = number + 1
         return self.define(kind, f"#anon-{kind}{number}", block, span)
 
+    def _define_source(self, name: str, block: Block, span: Span) -> SourceGroup:
+        paths, drivers = _split_paths(block)
+        source = SourceGroup(
+            name,
+            self._drivers("source", name, drivers, self.registry.sources),
+            span,
+            PathReader(self).elements(paths) if paths.statements else (),
+        )
+        self.sources[name] = source
+        return source
+
     def _define_destination(
         self, name: str, block: Block, span: Span
     ) -> DestinationGroup:
-        first = block.statements[0].elements[0] if block.statements else None
         channel: LogPath | None = None
-        drivers: tuple[Spec, ...] = ()
-        if isinstance(first, Word) and first.text in {"channel", "junction", "log"}:
-            elements = PathReader(self).elements(block)
+        paths, rest = _split_paths(block)
+        if paths.statements:
+            elements = PathReader(self).elements(paths)
             channel = LogPath(elements, frozenset(), span)
-        else:
-            drivers = self._drivers(
-                "destination", name, block, self.registry.destinations
-            )
+        drivers = self._drivers("destination", name, rest, self.registry.destinations)
         group = DestinationGroup(name, drivers, span, channel)
         self.destinations[name] = group
         return group
@@ -347,3 +355,14 @@ class Resolver:
         self.scope.path = f"{kind} {call.name}"
         values = options.read(call.arguments, self.scope, call.span)
         return Spec(call.name, values, id_, call.span)
+
+
+def _split_paths(block: Block) -> tuple[Block, Block]:
+    """Return the log path elements in ``block``, and its drivers."""
+    paths: list[Statement] = []
+    drivers: list[Statement] = []
+    for statement in block.statements:
+        first = statement.elements[0]
+        is_path = isinstance(first, Word) and first.text.lower() in _PATHS
+        (paths if is_path else drivers).append(statement)
+    return Block(tuple(paths), block.span), Block(tuple(drivers), block.span)

@@ -25,9 +25,9 @@ from logferry.config.nodes import (
     Element,
     Junction,
     LogPath,
-    Sources,
 )
 from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
+from logferry.pipeline.entries import entered
 from logferry.pipeline.paths import Output
 from logferry.syslog.reception import Reception
 from logferry.telemetry.counters import Metrics
@@ -69,7 +69,8 @@ def build_programs(
     diagnostics = Diagnostics()
     programs = {}
     for source_id, reception in context.receptions.items():
-        paths = [path for path in configuration.log_paths if _enters(path, source_id)]
+        entries = (entered(path, source_id) for path in configuration.log_paths)
+        paths = [path for path in entries if path is not None]
         outputs = _outputs(paths, configuration, context)
         macros = MacroContext(
             host_name=context.host_name.encode(), metrics=context.metrics
@@ -91,17 +92,6 @@ def build_programs(
             diagnostics.error(str(error), span)
     diagnostics.raise_errors()
     return programs
-
-
-def _enters(path: LogPath, source_id: str) -> bool:
-    """Tell whether messages of the source enter this top-level path."""
-    if "catchall" in path.flags:
-        return True
-    return any(
-        isinstance(element, Sources)
-        and any(spec.id == source_id for spec in element.group.drivers)
-        for element in path.elements
-    )
 
 
 def _outputs(

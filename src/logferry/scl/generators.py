@@ -8,6 +8,7 @@ as a reference between backticks: so it keeps its quotes, and its place in messa
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -32,10 +33,8 @@ def system(**more: str) -> str:
         return f'unix-dgram("/run/systemd/journal/syslog" {options});'
     drivers = [f'unix-dgram("/dev/log" {options});']
     kernel = Path("/proc/kmsg")
-    if kernel.exists():
-        drivers.append(
-            f'file("{kernel}" program-override("kernel") flags(kernel) optional(yes));'
-        )
+    if os.access(kernel, os.R_OK):
+        drivers.append(f'file("{kernel}" program-override("kernel") flags(kernel));')
     return "\n".join(drivers)
 
 
