@@ -44,7 +44,7 @@ def check(path: Path, *, prints_program: bool = False, explains: bool = False) -
             path, default_registry(), os.environ
         )
         environment = Environment(time_zone=local_time_zone())
-        topology = build_topology(configuration, environment, QueueStore())
+        topology = build_topology(configuration, environment, QueueStore(environment))
     except ConfigError as error:
         sys.stderr.write(render_diagnostics(error.diagnostics))
         return 1

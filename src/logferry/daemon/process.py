@@ -152,6 +152,8 @@ class Daemon:
                 self._identity.take_on(self._belongings())
         except LogferryError as error:
             self.log.emit(events.StartFailed(str(error)))
+            await self._control.stop()
+            await topology.stop(0.0)
             raise
         self._queues.report_abandoned()
         self._watch_signals()
@@ -262,30 +264,60 @@ class Daemon:
                 self._options.config_file, default_registry(), os.environ
             )
             topology = build_topology(configuration, self.environment, self._queues)
-            await topology.start(self.topology)
-            self.topology = topology
         except ConfigError as error:
-            self.log.emit(events.ReloadFailed(str(error)))
-            return str(error)
+            return self._end_reload(str(error))
+        try:
+            await topology.start(self.topology)
         except LogferryError as error:
-            self.log.emit(events.ReloadFailed(str(error)))
-            await self._go_back()
-            return str(error)
-        finally:
-            self._is_reloading = False
-            self._service.ready(f"running {self._options.config_file}")
-        self.log.emit(events.ConfigurationInitialized())
-        self.log.emit(events.ReloadFinished())
-        self._settle_memory()
-        return ""
+            await self._go_back(topology)
+            return self._end_reload(str(error))
+        self.topology = topology
+        self._mark_orphans()
+        return self._end_reload("")
 
-    async def _go_back(self) -> None:
-        """Start the old configuration again after the new one could not start."""
+    def _end_reload(self, problem: str) -> str:
+        """Say how it ended; return ``problem``."""
+        if problem:
+            self.log.emit(events.ReloadFailed(problem))
+        else:
+            self.log.emit(events.ConfigurationInitialized())
+            self.log.emit(events.ReloadFinished())
+        self._is_reloading = False
+        self._service.ready(f"running {self._options.config_file}")
+        self._settle_memory()
+        return problem
+
+    def _mark_orphans(self) -> None:
+        """Mark the counters of what is no longer configured."""
+        configuration = self.configuration
+        assert self.topology is not None
+        names = {
+            *self.topology.sources,
+            *self.topology.destinations,
+            *configuration.sources,
+            *configuration.destinations,
+            *configuration.filters,
+            *(name for _, name in configuration.processors),
+            *(path.name for path in configuration.log_paths),
+            *(name.partition("#")[0] for name in self.topology.sources),
+            *(name.partition("#")[0] for name in self.topology.destinations),
+            "",
+        }
+        self.environment.metrics.mark_orphans(
+            lambda series: (
+                (series.legacy.id if series.legacy is not None else "") in names
+                and dict(series.labels).get("id", "") in names
+            )
+        )
+
+    async def _go_back(self, failed: Topology) -> None:
+        """Run the old configuration again with what ``failed`` and it still have."""
         assert self.topology is not None
         old = build_topology(
             self.topology.configuration, self.environment, self._queues
         )
-        await old.start()
+        failed.merge(self.topology)
+        await old.start(failed)
         self.topology = old
 
     def _watch_signals(self) -> None:

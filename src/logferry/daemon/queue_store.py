@@ -31,7 +31,7 @@ from logferry.runtime.disk_worker import DiskWorker, report_found
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from logferry.config.nodes import Spec
     from logferry.destinations.options import DestinationOptions, DiskBufferOptions
@@ -96,6 +96,7 @@ class QueueStore:
         self._queues: dict[str, Queue] = {}
         self._workers: dict[str, DiskWorker] = {}
         self._locks: dict[Path, InstanceLock] = {}
+        self._refreshers: dict[Path, Callable[[], None]] = {}
 
     def queue(self, name: str, spec: Spec) -> Queue:
         """
@@ -219,6 +220,7 @@ class QueueStore:
             commits.value = worker.storage.commit_count
 
         metrics.on_read(refresh)
+        self._refreshers[path] = refresh
 
     def report_abandoned(self) -> None:
         """Say which queue files hold messages that nobody delivers."""
@@ -249,18 +251,32 @@ class QueueStore:
             lock.release()
         self._locks.clear()
 
-    def retire(self, name: str) -> None:
+    async def retire(self, name: str) -> None:
         """
         Forget a queue whose destination is no longer configured.
 
-        What is still in memory is in the dropped column from now on.
+        A file with messages goes on the abandoned list; what is still in memory is in
+        the dropped column from now on.
         """
-        queue = self._queues.pop(name, None)
-        if queue is None:
-            return
+        queue = self._queues.pop(name)
         queue.rewind()
+        worker = self._workers.pop(name, None)
+        if worker is not None:
+            await worker.close()
+            self._hide(worker.storage.path)
+            if queue.count:
+                self._report_abandoned(worker.storage.path, name, queue.count)
+            return
         while (lease := queue.peek(1 << 20, 1 << 20)) is not None:
             queue.drop(lease.token, "destination-removed")
+
+    def _hide(self, path: Path) -> None:
+        """Take the gauges of a queue back."""
+        metrics = self._environment.metrics
+        metrics.forget(self._refreshers.pop(path))
+        for series in tuple(metrics):
+            if series.labels == (("path", str(path)),):
+                metrics.discard(series.name, dict(series.labels))
 
     def __iter__(self) -> Iterator[tuple[str, Queue]]:
         """Iterate over names and queues."""

@@ -27,9 +27,10 @@ def source_kinds() -> dict[str, SourceKind]:
     from logferry.sources.internal import source as internal
     from logferry.sources.network import source as network
     from logferry.sources.stdin import source as stdin
+    from logferry.sources.unix import source as unix
     from logferry.sources.wildcard_file import source as wildcard_file
 
-    modules = (network, file, wildcard_file, internal, stdin)
+    modules = (network, file, wildcard_file, unix, internal, stdin)
     return {name: kind for module in modules for name, kind in module.KINDS.items()}
 
 

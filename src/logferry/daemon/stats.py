@@ -37,7 +37,7 @@ def render_csv(metrics: Metrics, level: int = 0) -> str:
             legacy.instance,
             state,
             legacy.type,
-            _number(series.counter.value),
+            _number(series.value),
         )
         rows.append(";".join(_csv_field(field) for field in fields))
     return "\n".join(rows) + "\n"
@@ -49,20 +49,33 @@ def _csv_field(text: str) -> str:
     return text
 
 
-def render_prometheus(metrics: Metrics, level: int = 0) -> str:
-    """Return the Prometheus text format."""
-    lines = [
-        f"{_PREFIX}{series.name}{_labels(series)} {_number(series.counter.value)}"
-        for series in _shown(metrics, level)
-        if series.name
-    ]
+def render_prometheus(
+    metrics: Metrics, level: int = 0, *, with_legacy: bool = False
+) -> str:
+    """
+    Return the Prometheus text format.
+
+    ``with_legacy`` adds the rows that only the classic CSV has, under names made of
+    theirs (``dst_file_processed``), as ``--with-legacy-metrics`` asks for.
+    """
+    lines = []
+    for series in _shown(metrics, level):
+        name, labels = series.name, series.labels
+        if not name:
+            if not with_legacy or series.legacy is None:
+                continue
+            legacy = series.legacy
+            name = f"{legacy.component}_{legacy.type}".replace(".", "_")
+            name = name.replace("-", "_")
+            labels = (("id", legacy.id), ("stat_instance", legacy.instance))
+        lines.append(f"{_PREFIX}{name}{_labels(labels)} {_number(series.value)}")
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _labels(series: Series) -> str:
-    if not series.labels:
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    if not labels:
         return ""
-    ordered = sorted(series.labels, key=lambda item: (item[0] in _LAST_LABELS, item[0]))
+    ordered = sorted(labels, key=lambda item: (item[0] in _LAST_LABELS, item[0]))
     text = ",".join(f'{name}="{_escape(value)}"' for name, value in ordered)
     return "{" + text + "}"
 
@@ -72,7 +85,7 @@ def _escape(value: str) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(value)
+    return repr(int(value)) if value == int(value) else repr(value)
 
 
 def _shown(metrics: Metrics, level: int) -> Iterator[Series]:
@@ -101,14 +114,12 @@ def query(metrics: Metrics, command: str, pattern: str) -> str:
     if command == "LIST":
         text = "\n".join(name for name, _ in found)
     elif "SUM" in command:
-        text = _number(sum(series.counter.value for _, series in found))
+        text = _number(sum(series.value for _, series in found))
     else:
-        text = "\n".join(
-            f"{name}={_number(series.counter.value)}" for name, series in found
-        )
+        text = "\n".join(f"{name}={_number(series.value)}" for name, series in found)
     if command.endswith("RESET"):
         for _, series in found:
-            series.counter.value = 0
+            series.reset()
         text += "\nThe selected counters of syslog-ng have been reset to 0."
     return text + "\n" if text else ""
 
@@ -116,8 +127,7 @@ def query(metrics: Metrics, command: str, pattern: str) -> str:
 def reset(metrics: Metrics) -> str:
     """Set all counters (not gauges) to zero."""
     for series in metrics:
-        if series.kind == "counter":
-            series.counter.value = 0
+        series.reset()
     return "The statistics of syslog-ng have been reset to 0.\n"
 
 

@@ -9,13 +9,16 @@ shows before the old one is touched. ``start`` then takes over what can be kept:
 * a *driver* whose kind, name and options did not change goes on as it is, with its
   connections; a kept source gets the new program put into its channel.
 
-The order is: old sources that end stop first (they free their ports), old
-destinations that end put back what is under way, new destinations start, new sources
-start.
+The order is: new destinations are made, so that their queues exist; sources that are
+kept change over to the new programs in one step; new sources take over listeners and
+connections of old ones with the same address; old sources that end stop, old
+destinations put back what is under way or retire (``retirement.py``); new destinations
+start, then new sources.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,16 +34,18 @@ from logferry.config.nodes import (
     Spec,
 )
 from logferry.daemon.registry import destination_kinds, source_kinds
+from logferry.daemon.retirement import Retirement, RunningDestination
+from logferry.destinations.base import Heir
 from logferry.errors import StateError
 from logferry.pipeline.build import BuildContext, build_programs
 from logferry.runtime.channel import Channel, Route
+from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Legacy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from logferry.daemon.queue_store import QueueStore
-    from logferry.destinations.base import Destination
     from logferry.pipeline.program import Program
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Source
@@ -55,14 +60,9 @@ class _RunningSource:
     channel: Channel
 
 
-@dataclass(slots=True)
-class _RunningDestination:
-    spec: Spec
-    queue_name: str
-    destination: Destination
+_PROCESSED = "processed"
 
-
-_R = TypeVar("_R", _RunningSource, _RunningDestination)
+_R = TypeVar("_R", _RunningSource, RunningDestination)
 
 
 class Topology:
@@ -80,86 +80,151 @@ class Topology:
         self._environment = environment
         self._queues = queues
         self.sources: dict[str, _RunningSource] = {}
-        self.destinations: dict[str, _RunningDestination] = {}
-        self._switched_off: set[str] = set()  # by hand, until the next reload
+        self.destinations: dict[str, RunningDestination] = {}
+        self._switched_off: set[str] = set()  # by hand
+        self.retirement = self._new_retirement()
 
     async def start(self, previous: Topology | None = None) -> None:
         """
         Start all drivers, taking over what ``previous`` can hand on.
 
-        Raises ``TransportError`` when a source cannot listen; nothing runs then
-        unless it was running before.
+        Raises ``TransportError`` when a source cannot listen. What runs then is in
+        this topology and in what is left of ``previous``: :meth:`merge` brings it
+        together for the way back.
         """
         specs = list(_specs(self.configuration))
         sources = [spec for is_source, spec in specs if is_source]
-        destinations = [spec for is_source, spec in specs if not is_source]
+        old = previous or Topology(
+            self.configuration, self._environment, self._queues, {}
+        )
         if previous is not None:
-            await self._release(previous, sources, destinations)
-        for spec in destinations:
-            await self._start_destination(spec, previous)
-        try:
-            for spec in sources:
-                await self._start_source(spec, previous)
-        except BaseException:
-            await self.stop(0.0)
-            raise
+            self.retirement = previous.retirement
+        fresh = []
+        for is_source, spec in specs:
+            if not is_source and not await self._keep_destination(spec, old):
+                fresh.append(self._make_destination(spec, old))
+        # From here to the first await, sources that are kept change over to queues
+        # that exist already, so that no record goes to a driver that has ended.
+        kept = [spec for spec in sources if self._keep_source(spec, old)]
+        made = [self._make_source(spec, old) for spec in sources if spec not in kept]
+        await self._end(old)
+        for running, ancestor in fresh:
+            if ancestor is not None and isinstance(running.destination, Heir):
+                running.destination.inherit(ancestor.destination)
+            await running.destination.start()
+        for item in made:
+            await item.source.start()
+        for spec in kept:
+            source = self.sources[spec.id].source
+            if isinstance(source, Reloadable):
+                source.on_reload()
 
-    async def _release(
-        self, previous: Topology, sources: list[Spec], destinations: list[Spec]
-    ) -> None:
-        """Stop the drivers of ``previous`` that have no equal here."""
-        for old in tuple(previous.sources.values()):
-            if not any(_is_same(old.spec, spec) for spec in sources):
-                await old.source.stop()
-                del previous.sources[old.spec.id]
-        for name, running in tuple(previous.destinations.items()):
-            if not any(_is_same(running.spec, spec) for spec in destinations):
-                await running.destination.stop(0.0)
-                del previous.destinations[name]
+    def _new_retirement(self) -> Retirement:
+        environment = self._environment
+        return Retirement(self._queues, environment.log, environment.clock)
 
-    async def _start_destination(self, spec: Spec, previous: Topology | None) -> None:
+    async def _keep_destination(self, spec: Spec, old: Topology) -> bool:
+        """Go on with a driver that did not change; tell whether there is one."""
+        name = destination_kinds()[spec.kind].queue_name(spec)
+        running = _take_same(old.destinations, spec)
+        if running is None:
+            called_back = await self.retirement.call_back(name)
+            if called_back is not None and _is_same(called_back.spec, spec):
+                running = called_back
+            elif called_back is not None:
+                await called_back.destination.stop(0.0)
+        if running is None:
+            return False
+        self.destinations[spec.id] = RunningDestination(spec, name, running.destination)
+        return True
+
+    def _make_destination(
+        self, spec: Spec, old: Topology
+    ) -> tuple[RunningDestination, RunningDestination | None]:
+        """Make a driver; return it and the old one that had its queue, if any."""
         kind = destination_kinds()[spec.kind]
         name = kind.queue_name(spec)
-        old = _take_same(previous.destinations, spec) if previous else None
-        if old is not None:
-            self.destinations[spec.id] = _RunningDestination(
-                spec, name, old.destination
-            )
-            return
         queue = self._queues.queue(name, spec)
         destination = kind.create(spec, self._environment, queue)
-        self.destinations[spec.id] = _RunningDestination(spec, name, destination)
-        await destination.start()
+        running = RunningDestination(spec, name, destination)
+        self.destinations[spec.id] = running
+        for ancestor in old.destinations.values():
+            if ancestor.queue_name == name or ancestor.spec.id == spec.id:
+                return running, ancestor
+        return running, None
 
-    async def _start_source(self, spec: Spec, previous: Topology | None) -> None:
+    def _keep_source(self, spec: Spec, old: Topology) -> bool:
+        """Go on with a driver that did not change; tell whether there is one."""
+        running = _take_same(old.sources, spec)
+        if running is None:
+            return False
+        running.channel.replace(self._route(spec))
+        self.sources[spec.id] = _RunningSource(spec, running.source, running.channel)
+        if spec.id in old._switched_off:
+            self._switched_off.add(spec.id)
+        return True
+
+    def _make_source(self, spec: Spec, old: Topology) -> _RunningSource:
+        """Make a driver, with the sockets of an old one that had its address."""
         kind = source_kinds()[spec.kind]
-        if self._environment.worker_index and not kind.runs_everywhere:
-            return
-        route = self._route(spec)
-        old = _take_same(previous.sources, spec) if previous else None
-        if old is not None:
-            old.channel.replace(route)
-            self.sources[spec.id] = _RunningSource(spec, old.source, old.channel)
-            return
+        metrics = self._environment.metrics
         channel = Channel(
-            route,
+            self._route(spec),
             self._environment.now,
-            self._environment.metrics.counter(
-                "",
-                legacy=Legacy("source", spec.id.partition("#")[0], "", "processed"),
+            metrics.counter("", legacy=Legacy("source", _group(spec), "", _PROCESSED)),
+            received=metrics.counter(
+                "", legacy=Legacy("center", "", "received", _PROCESSED)
+            ),
+            queued=metrics.counter(
+                "", legacy=Legacy("center", "", "queued", _PROCESSED)
             ),
             is_acknowledged=kind.is_acknowledged,
         )
         source = kind.create(spec, self._environment, channel)
-        await source.start()
-        self.sources[spec.id] = _RunningSource(spec, source, channel)
+        if isinstance(source, Inheriting):
+            for ancestor in old.sources.values():
+                if source.inherit(ancestor.source):
+                    break
+        # Known from here on: what it inherited must not get lost when it cannot start.
+        self.sources[spec.id] = item = _RunningSource(spec, source, channel)
+        return item
+
+    async def _end(self, old: Topology) -> None:
+        """Stop the drivers that have no equal here: sources first."""
+        for name, item in tuple(old.sources.items()):
+            await item.source.stop()
+            del old.sources[name]
+        queues = {running.queue_name for running in self.destinations.values()}
+        replaced = []
+        for name, running in tuple(old.destinations.items()):
+            if running.queue_name in queues:
+                replaced.append(running)
+            else:
+                self.retirement.take(running)
+            del old.destinations[name]
+        await _stop_all(replaced, 0.0)
+
+    def merge(self, other: Topology) -> None:
+        """Take the drivers of ``other`` in, to hand on or stop all together."""
+        for name, item in other.sources.items():
+            self.sources.setdefault(name, item)
+        for name, running in other.destinations.items():
+            self.destinations.setdefault(name, running)
 
     def _route(self, spec: Spec) -> Route:
         program = self.programs[spec.id]
-        pushes = tuple(
-            self.destinations[name].destination.push for name in program.outputs
+        metrics = self._environment.metrics
+        running = [self.destinations[name] for name in program.outputs]
+        return Route(
+            program,
+            tuple(item.destination.push for item in running),
+            tuple(
+                metrics.counter(
+                    "", legacy=Legacy("destination", _group(item.spec), "", _PROCESSED)
+                )
+                for item in running
+            ),
         )
-        return Route(program, pushes)
 
     def source_states(self) -> dict[str, str]:
         """Return ``running`` or ``stopped`` by source driver."""
@@ -199,9 +264,16 @@ class Topology:
         for source in self.sources.values():
             await source.source.stop()
         self.sources.clear()
-        for running in self.destinations.values():
-            await running.destination.stop(grace_s)
+        await _stop_all(list(self.destinations.values()), grace_s)
         self.destinations.clear()
+        await self.retirement.stop(grace_s)
+
+
+async def _stop_all(destinations: list[RunningDestination], grace_s: float) -> None:
+    """Stop them side by side: one that waits must not take the others' time."""
+    await asyncio.gather(
+        *(running.destination.stop(grace_s) for running in destinations)
+    )
 
 
 def build_topology(
@@ -250,6 +322,11 @@ def _check_queue_names(destinations: list[Spec]) -> None:
             )
         seen[name] = spec
     diagnostics.raise_errors()
+
+
+def _group(spec: Spec) -> str:
+    """Return the name of the statement that a driver belongs to."""
+    return spec.id.partition("#")[0]
 
 
 def _is_same(old: Spec, new: Spec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from logferry.codegen.rendering import Rendering
 from logferry.config.nodes import Spec
@@ -13,7 +13,7 @@ from logferry.message.batch import RecordBatch
 from logferry.queues.queue import PushResult, Queue
 from logferry.runtime.environment import Environment
 
-__all__ = ["Destination", "DestinationKind"]
+__all__ = ["Destination", "DestinationKind", "Heir"]
 
 
 class Destination(Protocol):
@@ -30,7 +30,12 @@ class Destination(Protocol):
         ...
 
     def push(self, batch: RecordBatch) -> PushResult:
-        """Take records in; called from the event loop, never blocks."""
+        """
+        Take records in; called from the event loop, never blocks.
+
+        May be called before ``start``, when a reload makes the destination: records
+        wait in the queue then.
+        """
         ...
 
     async def stop(self, grace_s: float) -> None:
@@ -39,6 +44,15 @@ class Destination(Protocol):
 
     def reopen(self) -> None:
         """Reopen files (USR1)."""
+        ...
+
+
+@runtime_checkable
+class Heir(Protocol):
+    """A destination that can go on where one of the old configuration was."""
+
+    def inherit(self, old: Destination) -> None:
+        """Remember which server ``old`` used; called before ``start``."""
         ...
 
 

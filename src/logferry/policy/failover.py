@@ -190,6 +190,11 @@ class Failover:
 
     # -- inputs ---------------------------------------------------------------
 
+    def begin_with(self, name: str) -> None:
+        """Begin with this server, if it is a member, and not with the first."""
+        self._first = name
+        self.current = self._choose_first()
+
     def start(self, now: float) -> None:
         """Begin: connect to the first server."""
         self._expect(State.IDLE)

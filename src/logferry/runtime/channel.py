@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from logferry.message.batch import Receipt
+from logferry.telemetry.counters import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from logferry.message.model import Message, Origin, UnixNanos
     from logferry.pipeline.program import Outputs, Program
     from logferry.queues.queue import PushResult
-    from logferry.telemetry.counters import Counter
 
 __all__ = ["Channel", "Route"]
 
@@ -34,10 +34,15 @@ class Push(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A program and what stands behind its outputs, in their order."""
+    """
+    A program and what stands behind its outputs, in their order.
+
+    ``counters`` hold, for each output, what counts the records handed to it.
+    """
 
     program: Program
     pushes: tuple[Push, ...]
+    counters: tuple[Counter, ...] = ()
 
 
 def _forget(receipt: Receipt) -> None:
@@ -52,7 +57,8 @@ class Channel:
     Args:
         route: the program and its outputs.
         now: the wall clock.
-        processed: counts messages.
+        processed: count messages (of this statement, of the process).
+        queued: counts the records handed to any destination.
         is_acknowledged: the source remembers a position and must know when its
             messages were delivered on every path, flow-controlled or not.
 
@@ -64,10 +70,14 @@ class Channel:
         now: Callable[[], UnixNanos],
         processed: Counter,
         *,
+        received: Counter | None = None,
+        queued: Counter | None = None,
         is_acknowledged: bool = False,
     ) -> None:
         self._now = now
         self._processed = processed
+        self._received = received or Counter()
+        self._queued = queued or Counter()
         self._is_acknowledged = is_acknowledged
         self.replace(route)
 
@@ -75,17 +85,18 @@ class Channel:
         """Put another program and other queues in, from the next chunk on."""
         program = route.program
         self._program = program
+        counters = route.counters or tuple(Counter() for _ in route.pushes)
         self._outputs = tuple(
-            (push, flow_controlled or self._is_acknowledged, flow_controlled)
-            for push, flow_controlled in zip(
-                route.pushes, program.flow_controlled, strict=True
+            (push, flow_controlled or self._is_acknowledged, flow_controlled, counter)
+            for push, flow_controlled, counter in zip(
+                route.pushes, program.flow_controlled, counters, strict=True
             )
         )
 
     @property
     def is_flow_controlled(self) -> bool:
         """Tell whether any output can hold the source back."""
-        return any(flow_controlled for _, _, flow_controlled in self._outputs)
+        return any(flow_controlled for _, _, flow_controlled, _ in self._outputs)
 
     def lines(
         self,
@@ -121,10 +132,13 @@ class Channel:
 
     def _hand_out(self, outputs: Outputs, receipt: Receipt) -> Receipt:
         self._processed.value += receipt.message_count
-        for batches, (push, is_tracked, is_patient) in zip(
+        self._received.value += receipt.message_count
+        for batches, (push, is_tracked, is_patient, counter) in zip(
             outputs, self._outputs, strict=True
         ):
             for batch in batches:
+                counter.value += batch.count
+                self._queued.value += batch.count
                 if is_tracked:
                     receipt.hold()
                     batch.receipt = receipt

@@ -7,6 +7,12 @@ and the names they go by.
 
 Names and labels are AxoSyslog's (its metric registry) without the ``syslogng_``
 prefix; ``Legacy`` is the row of the classic CSV that shows the same number.
+
+Counters themselves are never set back: a reset remembers where each stood, so that the
+ledger's sums, which drivers may keep using, stay true.
+
+*Dynamic* series come and go with the data (``metrics-probe()``, one set per client):
+their number is bounded, and what did not move for a lifetime is forgotten.
 """
 
 from __future__ import annotations
@@ -64,6 +70,19 @@ class Series:
     counter: Counter
     orphaned: bool = False
     dynamic: bool = False
+    base: float = 0
+    seen_value: float = 0
+    moved_at: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """What is shown: what was counted since the last reset."""
+        return self.counter.value - self.base
+
+    def reset(self) -> None:
+        """Count from zero again; a gauge shows what is and has no zero."""
+        if self.kind is Kind.COUNTER:
+            self.base = self.counter.value
 
 
 class Metrics:
@@ -72,6 +91,10 @@ class Metrics:
     def __init__(self) -> None:
         self._series: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
         self._refreshers: list[Callable[[], None]] = []
+        self._unlisted = Counter()  # what is counted beyond the bound
+        self._dynamics_count = 0
+        self.dynamics_max = -1
+        """How many dynamic series there may be; -1 is any number."""
 
     def counter(
         self,
@@ -101,6 +124,10 @@ class Metrics:
         key = (name, items) if name else (repr(legacy), ())
         series = self._series.get(key)
         if series is None:
+            if dynamic:
+                if 0 <= self.dynamics_max <= self._dynamics_count:
+                    return self._unlisted
+                self._dynamics_count += 1
             series = Series(
                 name, items, kind, level, legacy, Counter(), dynamic=dynamic
             )
@@ -119,6 +146,28 @@ class Metrics:
         """Return a gauge: see :meth:`counter`."""
         return self.counter(name, labels, level=level, legacy=legacy, kind=Kind.GAUGE)
 
+    def discard(self, name: str, labels: Mapping[str, str]) -> None:
+        """Forget one series, if it is there: what it counted has ended."""
+        series = self._series.pop((name, tuple(sorted(labels.items()))), None)
+        self._dynamics_count -= series is not None and series.dynamic
+
+    def mark_orphans(self, is_alive: Callable[[Series], bool]) -> None:
+        """Mark the series that nobody counts any more, and unmark the others."""
+        for series in self._series.values():
+            series.orphaned = not is_alive(series)
+
+    def expire(self, now: float, lifetime_s: float) -> None:
+        """Forget dynamic series that did not move for ``lifetime_s``."""
+        for key, series in tuple(self._series.items()):
+            if not series.dynamic:
+                continue
+            if not series.moved_at or series.counter.value != series.seen_value:
+                series.moved_at = now
+                series.seen_value = series.counter.value
+            elif now - series.moved_at >= lifetime_s:
+                del self._series[key]
+                self._dynamics_count -= 1
+
     def on_read(self, refresh: Callable[[], None]) -> None:
         """Call ``refresh`` before the series are read, for values kept elsewhere."""
         self._refreshers.append(refresh)
@@ -128,6 +177,7 @@ class Metrics:
         self._series = {
             key: series for key, series in self._series.items() if not series.orphaned
         }
+        self._dynamics_count = sum(item.dynamic for item in self._series.values())
 
     def forget(self, refresh: Callable[[], None]) -> None:
         """Undo ``on_read``."""
