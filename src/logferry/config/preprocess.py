@@ -148,7 +148,6 @@ class Preprocessor:
 
     def _unread(self) -> None:
         """Put the current token back: what is pushed now comes before it."""
-        self.passed.pop()
         self._push(_Frame([self.current]))
 
     def _special(self, token: Token, frame: _Frame) -> None:
@@ -186,6 +185,12 @@ class Preprocessor:
 
     def define_block(self, place: Span) -> None:
         """Read the rest of a ``block`` statement; its first word was read."""
+        mark = len(self.passed) - 2
+        self._read_definition(place)
+        del self.passed[mark:]
+        self.passed.append(self.current.text)
+
+    def _read_definition(self, place: Span) -> None:
         context = self.current
         self.advance()
         name = self.current
@@ -255,7 +260,9 @@ class Preprocessor:
         block = self.blocks.get((context, _dashed(name.text)))
         if block is None:
             return False
+        mark = len(self.passed) - 2
         arguments = self._read_arguments(name)
+        del self.passed[mark:]
         values = bind_arguments(block, arguments, name.span, self._diagnostics)
         self._unread()
         if isinstance(block.body, Generator):
