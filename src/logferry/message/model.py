@@ -39,6 +39,7 @@ class Origin:
         local: the message was made on this machine (HOST is our own name).
         peer_ip: the sender's address as text, empty when it has none.
         file_name: the file it was read from, empty when there is none.
+        values: name-value pairs that every message gets (``.unix.pid``).
 
     """
 
@@ -52,6 +53,7 @@ class Origin:
     local_port: int = 0
     ip_proto: int = 0
     file_name: bytes = b""
+    values: tuple[tuple[str, bytes], ...] = ()
 
 
 class Message:

@@ -76,6 +76,8 @@ class Parser:
         message = Message(origin, received, received)
         message.tags.extend(self._tags)
         message.pri = self._reception.default_pri
+        if origin.values:
+            message.values.update(origin.values)
         if self._keeps_raw:
             message.raw = frame
         frame = self._decode(message, frame)

@@ -76,8 +76,10 @@ class FollowedPath:
         self._files: list[OpenedFile] = []  # oldest first
         self._complaint = ""
 
-    def start(self, *, reads_old: bool) -> None:
+    def start(self, *, reads_old: bool, is_optional: bool = False) -> None:
         """Find the place where reading goes on, in this file and renamed ones."""
+        if is_optional:
+            self._complaint = events.FileNotFound.__name__
         marks = decode_marks(self._environment.state.get(self.key))
         inherited = cast(
             "dict[tuple[int, int], Settlement]",

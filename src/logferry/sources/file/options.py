@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import Integer, Seconds, TextKind
+from logferry.config.kinds import Integer, Seconds, TextKind, YesNo
 from logferry.config.schema import Option
 from logferry.sources.multi_line import MultiLineOptions
 
@@ -52,4 +52,7 @@ class FileSourceOptions(FollowOptions):
         doc="The file to read, through rotations.",
         positional=True,
         required=True,
+    )
+    optional = Option(
+        YesNo(), default=False, doc="Say nothing when the file does not exist."
     )

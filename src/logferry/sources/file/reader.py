@@ -99,7 +99,9 @@ class FilesReader:
         self._loop = loop
         self._arm_poll()
 
-    def follow(self, path: str, key: str, *, reads_old: bool) -> None:
+    def follow(
+        self, path: str, key: str, *, reads_old: bool, is_optional: bool = False
+    ) -> None:
         """Read ``path`` too, from its persisted place."""
 
         def on_advance() -> None:
@@ -114,7 +116,7 @@ class FilesReader:
             self._take_over,
         )
         self._paths[path] = _Path(followed, self._origin(path), self._count(path))
-        followed.start(reads_old=reads_old)
+        followed.start(reads_old=reads_old, is_optional=is_optional)
         self.check(path)
 
     def _take_over(self, device: int, inode: int) -> OpenedFile | None:

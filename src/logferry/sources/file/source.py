@@ -60,7 +60,10 @@ class FileSource:
             self._environment.log.emit(events.InotifyUnavailable(folder, reason))
         name = self._options.persist_name or path
         self._reader.follow(
-            path, f"file_source({name})", reads_old=self._options.read_old_records
+            path,
+            f"file_source({name})",
+            reads_old=self._options.read_old_records,
+            is_optional=self._options.optional,
         )
 
     def _on_change(self, names_changed: bool) -> None:

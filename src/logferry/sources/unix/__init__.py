@@ -1,0 +1,1 @@
+"""The ``unix-stream()``, ``unix-dgram()`` and ``systemd-syslog()`` sources."""

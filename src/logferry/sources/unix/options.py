@@ -1,0 +1,90 @@
+"""Options of the sources on local sockets."""
+
+from __future__ import annotations
+
+from logferry.config.kinds import Integer, Permissions, TextKind, YesNo
+from logferry.config.schema import FromGlobal, Option
+from logferry.runtime.file_permissions import FilePermissionOptions
+from logferry.runtime.socket_options import SocketOptions
+from logferry.sources.options import ReaderOptions
+
+__all__ = [
+    "SystemdSyslogOptions",
+    "UnixDgramOptions",
+    "UnixSourceOptions",
+    "UnixStreamOptions",
+]
+
+
+class UnixSourceOptions(ReaderOptions, SocketOptions, FilePermissionOptions):
+    """Options of every source on a local socket."""
+
+    path = Option(
+        TextKind("a path"), "", doc="The socket.", positional=True, required=True
+    )
+    perm = Option(Permissions(), 0o666, doc="Mode of the socket.")
+    optional = Option(
+        YesNo(),
+        default=False,
+        doc="It is no error when the socket cannot be made.",
+    )
+    so_passcred = Option(
+        YesNo(),
+        FromGlobal("pass_unix_credentials"),
+        doc="Take PID and user of the sender: ${.unix.pid}, ${.unix.uid} …",
+        aliases=("pass-unix-credentials",),
+    )
+    keep_alive = Option(YesNo(), default=True, doc="Keep connections over a reload.")
+
+
+class UnixStreamOptions(UnixSourceOptions):
+    """``unix-stream()``."""
+
+    title = "source unix-stream"
+
+    max_connections = Option(
+        Integer(minimum=1), 256, doc="Connections at a time; more are closed at once."
+    )
+    listen_backlog = Option(
+        Integer(minimum=1), 255, doc="Connections that wait to be accepted."
+    )
+    log_iw_size = Option(
+        Integer(minimum=1),
+        25_600,
+        doc="How many messages of all connections together may be unacknowledged; "
+        "divided by max-connections(), at least 100 each.",
+        unit="messages",
+    )
+
+
+class UnixDgramOptions(UnixSourceOptions):
+    """``unix-dgram()``."""
+
+    title = "source unix-dgram"
+
+    # Accepted because one list of options serves both drivers in old configurations.
+    max_connections = Option(
+        Integer(minimum=1),
+        256,
+        doc="An option of unix-stream().",
+        no_effect="datagrams have no connections",
+    )
+    listen_backlog = Option(
+        Integer(minimum=1),
+        255,
+        doc="An option of unix-stream().",
+        no_effect="datagrams have no connections",
+    )
+
+
+class SystemdSyslogOptions(UnixDgramOptions):
+    """``systemd-syslog()``: the socket that systemd's journal forwards to."""
+
+    title = "source systemd-syslog"
+
+    path = Option(
+        TextKind("a path"),
+        "/run/systemd/journal/syslog",
+        doc="The socket; systemd passes it to the service.",
+        positional=True,
+    )

@@ -1,0 +1,281 @@
+"""
+The ``unix-stream()`` and ``unix-dgram()`` sources: messages of this machine.
+
+A socket file that is in the way is replaced, as in the reference; what is no socket
+stays, and is an error. systemd may pass the socket instead (``runtime/activation``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from logferry.errors import TransportError
+from logferry.message.model import Origin
+from logferry.runtime.activation import activated_unix
+from logferry.runtime.file_permissions import make_folders, set_permissions
+from logferry.runtime.listeners import Listener
+from logferry.runtime.socket_options import apply_socket_options
+from logferry.runtime.streams import describe_address, describe_os_error
+from logferry.sources.base import SourceKind
+from logferry.sources.network import events as network_events
+from logferry.sources.network.connection import Connection
+from logferry.sources.options import reception_of
+from logferry.sources.unix.credentials import (
+    Credentials,
+    CredentialValues,
+    peer_credentials,
+)
+from logferry.sources.unix.datagrams import LocalDatagramReceiver
+from logferry.sources.unix.events import OptionalSocketFailed
+from logferry.sources.unix.options import (
+    SystemdSyslogOptions,
+    UnixDgramOptions,
+    UnixSourceOptions,
+    UnixStreamOptions,
+)
+from logferry.syslog.framing import make_framer
+
+if TYPE_CHECKING:
+    from logferry.config.nodes import Spec
+    from logferry.message.batch import Receipt
+    from logferry.runtime.environment import Environment
+    from logferry.sources.base import Intake
+    from logferry.syslog.reception import Reception
+
+__all__ = ["KINDS", "UnixDgramSource", "UnixStreamSource", "bind_unix"]
+
+_WINDOW_MIN = 100
+
+
+def bind_unix(
+    path: str, kind: socket.SocketKind, options: UnixSourceOptions
+) -> socket.socket:
+    """
+    Return a non-blocking socket bound to ``path``.
+
+    Raises ``TransportError``.
+    """
+    activated = activated_unix(path, kind)
+    if activated is not None:
+        return activated
+    sock = socket.socket(socket.AF_UNIX, kind)
+    try:
+        sock.setblocking(False)
+        apply_socket_options(sock, options)
+        if options.create_dirs:
+            make_folders(Path(path).parent, options)
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISSOCK(os.lstat(path).st_mode):
+                Path(path).unlink()
+        sock.bind(path)
+        set_permissions(path, options)
+    except OSError as error:
+        sock.close()
+        raise TransportError(
+            f"cannot listen on {path}: {describe_os_error(error)}"
+        ) from error
+    return sock
+
+
+class _LocalSource:
+    """What both kinds of sockets share."""
+
+    def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
+        self.id = spec.id
+        self._spec = spec
+        self._options = cast("UnixSourceOptions", spec.options)
+        self._environment = environment
+        self._intake = intake
+        self._values = CredentialValues(environment.clock)
+        self._origins: dict[tuple[tuple[str, bytes], ...], Origin] = {}
+
+    @property
+    def _wants_credentials(self) -> bool:
+        flags = self._options.flags
+        return self._options.so_passcred and "ignore-aux-data" not in flags
+
+    def _origin(self, credentials: Credentials | None) -> Origin:
+        values = () if credentials is None else self._values.of(credentials)
+        origin = self._origins.get(values)
+        if origin is None:
+            self._origins.clear()  # one sender at a time is the common case
+            origin = self._origins[values] = Origin(
+                source=self.id.encode(),
+                transport=b"local+" + self._spec.kind.encode(),
+                host=self._environment.host_name.encode(),
+                local=True,
+                values=values,
+            )
+        return origin
+
+    def _bind(self, kind: socket.SocketKind) -> socket.socket | None:
+        """Return the socket, or nothing where it is optional."""
+        path = self._options.path
+        try:
+            return bind_unix(path, kind, self._options)
+        except TransportError as error:
+            if not self._options.optional:
+                raise
+            self._environment.log.emit(OptionalSocketFailed(path, str(error)))
+            return None
+
+
+class UnixStreamSource(_LocalSource):
+    """The running ``unix-stream()`` driver."""
+
+    def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
+        super().__init__(spec, environment, intake)
+        self._stream_options = cast("UnixStreamOptions", spec.options)
+        self._listener: Listener | None = None
+        self._connections: set[Connection] = set()
+        labels = {"driver": spec.kind, "id": spec.id, "address": self._options.path}
+        metrics = environment.metrics
+        self._connected = metrics.gauge("socket_connections", labels)
+        self._rejected = metrics.counter("socket_rejected_connections_total", labels)
+
+    async def start(self) -> None:
+        """Listen. Raises ``TransportError`` when the socket cannot be made."""
+        sock = self._bind(socket.SOCK_STREAM)
+        if sock is not None:
+            self._listener = Listener(
+                asyncio.get_running_loop(),
+                sock,
+                self._stream_options.listen_backlog,
+                self._options,
+                self._on_accepted,
+            )
+
+    def _on_accepted(self, sock: socket.socket, address: object) -> None:
+        options, log = self._stream_options, self._environment.log
+        client = describe_address(sock, address)
+        local = describe_address(sock, options.path)
+        if len(self._connections) >= options.max_connections:
+            sock.close()
+            self._rejected.add(1)
+            log.emit(
+                network_events.ConnectionRejected(
+                    client,
+                    local,
+                    self.id.partition("#")[0],
+                    str(self._spec.span),
+                    options.max_connections,
+                )
+            )
+            return
+        framer = make_framer(
+            "line", options.log_msg_size, keep_empty="empty-lines" in options.flags
+        )
+        connection = Connection(
+            asyncio.get_running_loop(),
+            sock,
+            framer,
+            None,
+            intake=self._intake,
+            environment=self._environment,
+            owner=self,
+        )
+        connection.client, connection.local = client, local
+        self._connections.add(connection)
+        self._connected.value = len(self._connections)
+        log.emit(
+            network_events.ConnectionAccepted(connection.descriptor, client, local)
+        )
+        credentials = peer_credentials(sock) if self._wants_credentials else None
+        connection.start(self._origin(credentials), self._window())
+
+    def _window(self) -> int:
+        options = self._stream_options
+        return max(_WINDOW_MIN, options.log_iw_size // options.max_connections)
+
+    def on_connection_closed(self, connection: Connection) -> None:
+        """Forget the connection."""
+        self._connections.discard(connection)
+        self._connected.value = len(self._connections)
+        self._environment.log.emit(
+            network_events.ConnectionClosed(
+                connection.descriptor, connection.client, connection.local
+            )
+        )
+
+    def on_transport_error(self, reason: str, detail: str) -> None:
+        """Count what a client did wrong; text on a local socket cannot be wrong."""
+        del detail
+        labels = {"driver": self._spec.kind, "id": self.id, "reason": reason}
+        self._environment.metrics.counter(
+            "input_transport_errors_total", labels, dynamic=True
+        ).add(1)
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for connection in tuple(self._connections):
+            connection.close()
+
+
+class UnixDgramSource(_LocalSource):
+    """The running ``unix-dgram()`` driver."""
+
+    def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
+        super().__init__(spec, environment, intake)
+        self._receiver: LocalDatagramReceiver | None = None
+        self._unsettled_count = 0
+
+    async def start(self) -> None:
+        """Bind. Raises ``TransportError`` when the socket cannot be made."""
+        sock = self._bind(socket.SOCK_DGRAM)
+        if sock is None:
+            return
+        if self._wants_credentials:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._receiver = LocalDatagramReceiver(
+            asyncio.get_running_loop(),
+            sock,
+            self._options.log_msg_size,
+            self._deliver,
+            wants_credentials=self._wants_credentials,
+        )
+
+    def _deliver(self, frames: list[bytes], credentials: Credentials | None) -> None:
+        origin = self._origin(credentials)
+        receipt = self._intake.frames(frames, origin, self._on_settled)
+        self._unsettled_count += receipt.message_count
+        if self._unsettled_count >= self._options.log_iw_size:
+            assert self._receiver is not None
+            self._receiver.pause()
+
+    def _on_settled(self, receipt: Receipt) -> None:
+        self._unsettled_count -= receipt.message_count
+        if (
+            self._receiver is not None
+            and self._unsettled_count < self._options.log_iw_size
+        ):
+            self._receiver.resume()
+
+    async def stop(self) -> None:
+        """Stop reading and close the socket."""
+        if self._receiver is not None:
+            self._receiver.close()
+            self._receiver = None
+
+
+def _reception(spec: Spec) -> Reception:
+    options = cast("UnixSourceOptions", spec.options)
+    reception = reception_of(options, frozenset(), local=True)
+    has_values = options.so_passcred and "ignore-aux-data" not in options.flags
+    return replace(reception, has_sender_values=has_values)
+
+
+KINDS = {
+    "unix-stream": SourceKind(UnixStreamOptions, _reception, UnixStreamSource),
+    "unix-dgram": SourceKind(UnixDgramOptions, _reception, UnixDgramSource),
+    "systemd-syslog": SourceKind(SystemdSyslogOptions, _reception, UnixDgramSource),
+}
