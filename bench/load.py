@@ -4,7 +4,8 @@ Load for the benchmarks: a sender and a sink, each a process of its own.
 The sender pushes a prebuilt buffer again and again; with ``--sequence`` every line
 carries its number instead, so that the sink can check that all lines arrive in order.
 With ``--rate`` it sends so many a second, and the sink measures how long each took.
-The sink counts lines and, with ``--sequence``, checks them.
+The sink counts lines and, with ``--sequence``, checks them; with ``--http`` it is a web
+server that counts the lines of the bodies it is sent.
 """
 
 from __future__ import annotations
@@ -109,6 +110,37 @@ def _send_paced(sock: socket.socket, options: argparse.Namespace) -> int:
     return options.count
 
 
+class WebTally:
+    """What has arrived in requests on one connection; each is answered with 200."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.count = 0
+        self.errors = 0
+        self.latencies_ns: list[int] = []
+        self._sock = sock
+        self._head = b""
+        self._left = 0
+
+    def take(self, data: bytes) -> None:
+        """Count the lines of ``data``; the last of a body has no newline."""
+        while data:
+            if not self._left:
+                self._head += data
+                head, end, data = self._head.partition(b"\r\n\r\n")
+                if not end:
+                    return
+                self._head = b""
+                lower = head.lower()
+                at = lower.index(b"content-length:") + 15
+                self._left = int(lower[at:].split(b"\r\n", 1)[0])
+            body, data = data[: self._left], data[self._left :]
+            self._left -= len(body)
+            self.count += body.count(b"\n")
+            if not self._left:
+                self.count += not body.endswith(b"\n")
+                self._sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 class Tally:
     """What has arrived on one connection."""
 
@@ -149,15 +181,16 @@ def sink(options: argparse.Namespace) -> None:
     print("ready", flush=True)
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
-    tallies: list[Tally] = []
+    tallies: list[Tally | WebTally] = []
     total, started, now = 0, 0.0, 0.0
     while total < options.count and (ready := poll.select(options.idle)):
         for key, _ in ready:
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
             if key.data is None:
-                tallies.append(Tally(options))
-                poll.register(listener.accept()[0], selectors.EVENT_READ, tallies[-1])
+                peer = listener.accept()[0]
+                tallies.append(WebTally(peer) if options.http else Tally(options))
+                poll.register(peer, selectors.EVENT_READ, tallies[-1])
                 continue
             size = sock.recv_into(buffer)
             if not size:
@@ -193,6 +226,7 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=10.0)
     parser.add_argument("--rate", type=int, default=0, help="lines a second")
     parser.add_argument("--sequence", action="store_true")
+    parser.add_argument("--http", action="store_true", help="the sink is a web server")
     options = parser.parse_args()
     if options.role == "send":
         send(options)

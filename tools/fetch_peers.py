@@ -1,5 +1,5 @@
 """
-Unpack Debian's syslog-ng, rsyslog and their libraries for the tests.
+Unpack Debian's syslog-ng, rsyslog, nginx and their libraries for the tests.
 
 The packages are downloaded with apt and unpacked, not installed: syslog-ng and rsyslog
 exclude each other as packages, and nothing of the machine should change. They go to
@@ -27,7 +27,18 @@ PACKAGES = (
     "libestr0",
     "libfastjson4",
     "liblognorm5",
+    "nginx",
+    "syslog-ng-mod-http",
+    "libcurl4",
+    "libnghttp2-14",
+    "librtmp1",
+    "libssh2-1",
+    "libpsl5",
+    "libldap-2.5-0",
+    "libsasl2-2",
+    "libbrotli1",
 )
+PROOFS = ("syslog-ng", "rsyslogd", "nginx")  # in usr/sbin, when all is unpacked
 
 
 def folder() -> Path:
@@ -40,7 +51,7 @@ def main() -> None:
     """Download and unpack what is missing."""
     root = folder() / "root"
     downloads = folder() / "debs"
-    if (root / "usr/sbin/syslog-ng").exists() and (root / "usr/sbin/rsyslogd").exists():
+    if all((root / "usr/sbin" / name).exists() for name in PROOFS):
         print(f"peers are in {root}")
         return
     downloads.mkdir(parents=True, exist_ok=True)

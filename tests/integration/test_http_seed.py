@@ -31,7 +31,9 @@ async def test_distributes_messages_across_multiple_http_endpoints(tmp_path: Pat
         scene.send(200)
         await scene.settled()
         assert sorted(numbers(scene[0].lines + scene[1].lines)) == list(range(200))
-        assert (len(scene[0].requests), len(scene[1].requests)) == (10, 10)
+        shares = len(scene[0].requests), len(scene[1].requests)
+        assert sum(shares) == 20
+        assert min(shares) >= 7  # who answers sooner gets the next batch
 
 
 async def test_urls_may_be_separated_by_spaces_in_one_string(tmp_path: Path):

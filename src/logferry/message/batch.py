@@ -123,13 +123,27 @@ class RecordBatch:
         it (the last one).
         """
         assert 0 <= start < stop <= self.count
-        ends = self.offsets()
-        base = ends[start - 1] if start else 0
-        part = RecordBatch(
-            self.data[base : ends[stop - 1]],
-            stop - start,
-            tuple(end - base for end in ends[start:stop]),
-            self.key,
-        )
-        part.is_patient = self.is_patient
-        return part
+        if not start and stop == self.count:
+            part = RecordBatch(self.data, self.count, self.ends, self.key)
+            part.is_patient = self.is_patient
+            return part
+        part = self.split(start)[1] if start else self
+        return part.split(stop - start)[0] if stop < self.count else part
+
+    def split(self, count: int) -> tuple[RecordBatch, RecordBatch]:
+        """Return the first ``count`` records and the rest, both without receipt."""
+        assert 0 < count < self.count
+        if self.ends is None:
+            # Offsets of all records would cost more than finding the one newline.
+            rest = self.data.split(b"\n", count)[-1]
+            size = len(self.data) - len(rest)
+            head_ends = rest_ends = None
+        else:
+            size = self.ends[count - 1]
+            rest = self.data[size:]
+            head_ends = self.ends[:count]
+            rest_ends = [end - size for end in self.ends[count:]]
+        head = RecordBatch(self.data[:size], count, head_ends, self.key)
+        tail = RecordBatch(rest, self.count - count, rest_ends, self.key)
+        head.is_patient = tail.is_patient = self.is_patient
+        return head, tail

@@ -49,7 +49,7 @@ class Entry:
         """Return the first ``count`` records and the rest."""
         batch = self.batch
         assert 0 < count < batch.count
-        head, tail = batch.slice(0, count), batch.slice(count, batch.count)
+        head, tail = batch.split(count)
         return (
             Entry(self.position, head, self.parcel),
             Entry(self.position + count, tail, self.parcel),

@@ -16,6 +16,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -101,7 +102,8 @@ class Session:
         self._clock = clock
         self._connect_timeout_s = connect_timeout_s
         self._age_s = connection_age_s
-        self._proxy = URL(proxy) if proxy else None
+        self._proxy = proxy
+        self._proxies: dict[URL, URL | None] = {}
         self._accepts_redirects = accepts_redirects
         self._client: aiohttp.ClientSession | None = None
         self._kept: dict[URL, float] = {}  # origin: since when a connection is kept
@@ -112,7 +114,6 @@ class Session:
                 limit=1, keepalive_timeout=24 * 3600, ttl_dns_cache=10
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._proxy is None,
         )
 
     async def send(self, outgoing: Outgoing) -> Reply:
@@ -192,7 +193,7 @@ class Session:
             headers=headers,
             allow_redirects=False,
             ssl=outgoing.tls if outgoing.tls is not None else True,
-            proxy=self._proxy,
+            proxy=self._proxy_to(origin),
             timeout=aiohttp.ClientTimeout(
                 total=outgoing.timeout_s or None,
                 connect=self._connect_timeout_s,
@@ -206,6 +207,16 @@ class Session:
         else:
             self._kept.pop(origin, None)
         return Reply(response.status, response.reason or "", response.headers, text)
+
+    def _proxy_to(self, origin: URL) -> URL | None:
+        """Return the proxy that leads to ``origin``: ours, or the environment's."""
+        if origin not in self._proxies:
+            # aiohttp would look into the environment, in a thread, at each request.
+            found = self._proxy
+            if not found and not proxy_bypass(origin.host or ""):
+                found = getproxies().get(origin.scheme, "")
+            self._proxies[origin] = URL(found) if found else None
+        return self._proxies[origin]
 
     def _is_old(self, origin: URL) -> bool:
         """Tell whether a kept connection has reached its age."""
