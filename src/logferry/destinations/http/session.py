@@ -123,6 +123,8 @@ class Session:
         Raises ``ConnectFailed``, ``TlsFailed``, ``ConnectionLost`` or ``TimedOut``.
         """
         origin = outgoing.url.origin()
+        if self._is_old(origin):
+            await self.close()
         was_kept = origin in self._kept
         try:
             return await self._follow(outgoing)
@@ -177,15 +179,11 @@ class Session:
         origin: URL,
     ) -> Reply:
         headers = outgoing.headers
-        is_old = self._is_old(origin)
         body: bytes | AsyncIterator[bytes] = outgoing.body
-        if is_old or len(outgoing.body) > _WHOLE_BODY_BYTES:
+        if len(outgoing.body) > _WHOLE_BODY_BYTES:
             headers = headers.copy()
-            if is_old:
-                headers["Connection"] = "close"
-            if len(outgoing.body) > _WHOLE_BODY_BYTES:
-                headers["Content-Length"] = str(len(outgoing.body))
-                body = _pieces(outgoing.body)
+            headers["Content-Length"] = str(len(outgoing.body))
+            body = _pieces(outgoing.body)
         response = await client.request(
             outgoing.method,
             url,
@@ -202,7 +200,7 @@ class Session:
         )
         text, is_whole = await _read_body(response)
         is_last = response.headers.get("Connection", "").lower() == "close"
-        if is_whole and not is_old and not is_last:
+        if is_whole and not is_last:
             self._kept.setdefault(origin, self._clock())
         else:
             self._kept.pop(origin, None)
