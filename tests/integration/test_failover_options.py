@@ -143,7 +143,9 @@ async def test_the_second_tier_is_used_only_when_the_first_is_gone(
         await servers[C].stop()
         await servers[B].wait_for_connections(1)
         await servers[C].start()
-        await relay.daemon.wait_for("reconnecting to primary server; server='127.0.0.3'")
+        await relay.daemon.wait_for(
+            "reconnecting to primary server; server='127.0.0.3'"
+        )
         await relay.sender.send(2)
         await servers[C].wait_for_lines(2)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Unsupported
-from logferry.codegen.filters import emit_filter, stores_matches
+from logferry.codegen.filters import emit_filter
 from logferry.codegen.parsers import PARSERS, emit_parser
 from logferry.codegen.records import emit_key, emit_record
 from logferry.codegen.rewrites import emit_rewrite
@@ -32,13 +32,20 @@ from logferry.config.nodes import (
     Spec,
 )
 from logferry.message.model import Message
+from logferry.pipeline.groups import GUARDED_MIN, Group, guarded_group
+from logferry.pipeline.shapes import (
+    changes_messages,
+    has_junction,
+    is_choice,
+    takes_all,
+)
 
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
     from logferry.pipeline.tallies import Tallies
 
-__all__ = ["Output", "PathWriter", "changes_messages"]
+__all__ = ["Output", "PathWriter"]
 
 _Leaf = Callable[[], None]
 
@@ -140,35 +147,68 @@ class PathWriter:
             self._write_run(fallback, replace(run, accepted=""))
 
     def _write_run(self, paths: list[LogPath], run: _Run) -> None:
-        depth = 0
-        for position, path in enumerate(paths):
-            is_last = position == len(paths) - 1
-            is_final = "final" in path.flags and not is_last
-            can_stop = run.is_top and not has_junction(path.elements)
-            done = ""
-            if is_final and not can_stop:
-                done = self._flag("done")
-                self.out.line(f"{done} = False")
-            statement = self._stop if can_stop else f"{done} = True"
-            skip_rest = statement if is_final else ""
-
-            def accept(skip_rest: str = skip_rest, name: str = path.name) -> None:
-                if run.leaf is not None:
-                    run.leaf()
-                if name:
-                    self.out.line(self._tallies.route(name, "egress"))
-                if run.accepted:
-                    self.out.line(f"{run.accepted} = True")
-                if skip_rest:
-                    self.out.line(skip_rest)
-
-            self._write_isolated(path, accept, is_last=is_last and run.is_last)
-            if done:
-                self.out.line(f"if not {done}:")
-                self.out.indent()
-                depth += 1
+        depth = position = 0
+        while position < len(paths):
+            group = guarded_group(paths[position:], can_stop=run.is_top)
+            if group is not None:
+                stop = position + len(group.tests)
+                self._write_group(group, paths, range(position, stop), run)
+                position = stop
+            else:
+                depth += self._write_path(paths, position, run)
+                position += 1
         for _ in range(depth):
             self.out.dedent()
+
+    def _write_group(
+        self, group: Group, paths: list[LogPath], positions: range, run: _Run
+    ) -> None:
+        """Write paths under tests that say whether any of them can be reached."""
+        if len(positions) <= GUARDED_MIN // 2:
+            for position in positions:
+                self._write_path(paths, position, run)
+            return
+        bound = self._fields.constants.bind(
+            group.verdicts(), f"{group.field.lower()}_has_paths"
+        )
+        middle = len(positions) // 2
+        first, second = group.halves()
+        with self.out.block(f"if {bound}[{self._fields.value(group.field)}]:"):
+            self._write_group(first, paths, positions[:middle], run)
+            self._write_group(second, paths, positions[middle:], run)
+        if group.names:
+            with self.out.block("else:"):
+                self.out.line(self._tallies.skipped(group.names))
+
+    def _write_path(self, paths: list[LogPath], position: int, run: _Run) -> int:
+        """Write one path; return how much deeper the ones behind it stand."""
+        path = paths[position]
+        is_last = position == len(paths) - 1
+        is_final = "final" in path.flags and not is_last
+        can_stop = run.is_top and not has_junction(path.elements)
+        done = ""
+        if is_final and not can_stop:
+            done = self._flag("done")
+            self.out.line(f"{done} = False")
+        statement = self._stop if can_stop else f"{done} = True"
+        skip_rest = statement if is_final else ""
+
+        def accept() -> None:
+            if run.leaf is not None:
+                run.leaf()
+            if path.name:
+                self.out.line(self._tallies.route(path.name, "egress"))
+            if run.accepted:
+                self.out.line(f"{run.accepted} = True")
+            if skip_rest:
+                self.out.line(skip_rest)
+
+        self._write_isolated(path, accept, is_last=is_last and run.is_last)
+        if not done:
+            return 0
+        self.out.line(f"if not {done}:")
+        self.out.indent()
+        return 1
 
     def _write_isolated(self, path: LogPath, leaf: _Leaf, *, is_last: bool) -> None:
         """Write one path; what it changes is not seen by its siblings."""
@@ -288,7 +328,7 @@ class PathWriter:
                 self._write_alternatives(branches, leaf=go_on)
             return
         if is_choice(branches):
-            passed = "" if _takes_all(branches) else self._flag("passed")
+            passed = "" if takes_all(branches) else self._flag("passed")
             if passed:
                 self.out.line(f"{passed} = True")
             self._write_choice(branches, _nothing)
@@ -364,70 +404,8 @@ class PathWriter:
             self.out.line(f"{output.variable}.append({record.code})")
 
 
-def is_choice(branches: list[LogPath]) -> bool:
-    """Tell whether this is an if/elif/else whose branches cannot fail later."""
-    for position, branch in enumerate(branches):
-        is_last = position == len(branches) - 1
-        if "final" not in branch.flags and not is_last:
-            return False
-        if "fallback" in branch.flags or branch.name:
-            return False
-        head, *tail = branch.elements or (None,)
-        if not isinstance(head, FilterStep) and not is_last:
-            return False
-        rest = tail if isinstance(head, FilterStep) else branch.elements
-        if not all(isinstance(item, Deliver) or _is_rewrite(item) for item in rest):
-            return False
-        if isinstance(head, FilterStep) and head.name and head.name[0] != "#":
-            return False  # its messages are counted
-    return True
-
-
-def _takes_all(branches: list[LogPath]) -> bool:
-    """Tell whether the last branch is an ``else``."""
-    elements = branches[-1].elements
-    return not elements or not isinstance(elements[0], FilterStep)
-
-
 def _nothing() -> None:
     """Write nothing: what follows comes behind all branches."""
-
-
-def has_junction(elements: tuple[Element | Spec, ...]) -> bool:
-    """Tell whether the end of ``elements`` may be reached more than once."""
-    for element in elements:
-        if isinstance(element, Junction) and not is_choice(list(element.branches)):
-            return True
-        if isinstance(element, ProcessStep) and has_junction(element.steps):
-            return True
-    return False
-
-
-def _is_rewrite(element: Element | None) -> bool:
-    return isinstance(element, ProcessStep) and all(
-        isinstance(step, Spec) and element.kind == "rewrite" for step in element.steps
-    )
-
-
-def changes_messages(elements: tuple[Element | Spec, ...]) -> bool:
-    """Tell whether anything in ``elements`` changes the message."""
-    for element in elements:
-        match element:
-            case ProcessStep() | Spec():
-                return True
-            case FilterStep() if stores_matches(element.expression):
-                return True
-            case LogPath(inner) if changes_messages(inner):
-                return True
-            case Deliver(group) if group.channel is not None:
-                if changes_messages(group.channel.elements):
-                    return True
-            case Junction(branches):
-                if any(changes_messages(branch.elements) for branch in branches):
-                    return True
-            case _:
-                pass
-    return False
 
 
 def copy_message(message: Message) -> Message:

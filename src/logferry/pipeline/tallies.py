@@ -17,6 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["Tallies"]
 
 
+class _Fan:
+    """Several counters as one: what is added to it is added to each."""
+
+    def __init__(self, counters: list[Counter]) -> None:
+        self._counters = counters
+
+    @property
+    def value(self) -> int:
+        """Nothing: there is only adding."""
+        return 0
+
+    @value.setter
+    def value(self, amount: int) -> None:
+        for counter in self._counters:
+            counter.value += amount
+
+
 class Tallies:
     """
     The counters that one form of a program adds to.
@@ -45,6 +62,19 @@ class Tallies:
         )
         return self._statement(counter, f"{name}_{result}")
 
+    def skipped(self, names: list[str]) -> str:
+        """Return the statement that counts one message as not matched at filters."""
+        counters = [
+            self._metrics.counter(
+                "filtered_events_total",
+                {"id": name, "result": "not_matched"},
+                level=1,
+                legacy=Legacy("filter", name, "", "not_matched"),
+            )
+            for name in names
+        ]
+        return self._statement(_Fan(counters), "skipped_filters")
+
     def parser(self, name: str, *, is_parsed: bool) -> str:
         """Return the statement that counts one message at a named parser."""
         result = "processed" if is_parsed else "discarded"
@@ -63,7 +93,7 @@ class Tallies:
         )
         return self._statement(counter, f"{name}_{direction}")
 
-    def _statement(self, counter: Counter, hint: str) -> str:
+    def _statement(self, counter: Counter | _Fan, hint: str) -> str:
         bound = self._constants.bind(counter, f"{hint}_total")
         if not self._is_local:
             return f"{bound}.value += 1"
