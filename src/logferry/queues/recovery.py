@@ -8,12 +8,14 @@ less what was copied.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.salvage import Salvage
 from logferry.queues.set_aside import put_back, set_aside
-from logferry.queues.storage import NoRoom, Storage
+from logferry.queues.storage import NoRoom, Storage, connect_readonly, read_totals
 from logferry.queues.work import Found, Totals, Work
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def open_storage(
     Raises ``StorageFailed`` when the disk refuses.
     """
     try:
+        _check_log(path)
         storage = Storage(
             path, owner, is_synchronous=is_synchronous, shrink_ratio=shrink_ratio
         )
@@ -43,6 +46,35 @@ def open_storage(
         storage.shrink_ratio = shrink_ratio
         return storage, found
     return storage, Found(storage.totals)
+
+
+def _check_log(path: Path) -> None:
+    """
+    Raise ``CorruptRecord`` when SQLite would throw away more than a torn end.
+
+    It ignores a write-ahead log from the first frame that does not match its
+    checksum. That is right for the transaction that a crash cut short; when more than
+    that one lies behind it, they had been written through, and the log was damaged
+    since. (A log that was cut at a commit tells nothing.)
+    """
+    if not path.exists() or not path.with_name(path.name + "-wal").exists():
+        return
+    salvage = Salvage(path)
+    try:
+        logged = salvage.logged_totals()
+    finally:
+        salvage.close()
+    if not logged:
+        return
+    try:
+        with closing(connect_readonly(path)) as connection:
+            seen = read_totals(connection)
+    except sqlite3.Error as error:
+        raise CorruptRecord(str(error)) from None
+    if seen is not None and seen[1] in logged:
+        del logged[: len(logged) - logged[::-1].index(seen[1])]
+    if len(logged) > 1:
+        raise CorruptRecord(f"{len(logged)} transactions of the log cannot be used")
 
 
 def recover(
@@ -57,6 +89,7 @@ def recover(
     kept_as = set_aside(path)
     salvage = Salvage(kept_as)
     try:
+        salvage.look()
         owner = owner or (salvage.meta[0] if salvage.meta else "")
         storage = Storage(path, owner, is_synchronous=is_synchronous)
     except StorageFailed:

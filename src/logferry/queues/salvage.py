@@ -14,6 +14,7 @@ content: rows below ``head`` were delivered before, whatever a page says.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptRecord
@@ -31,7 +32,7 @@ __all__ = ["Salvage", "SavedMeta"]
 _LEAF: Final = 0x0D  # a leaf of a table
 _WAL_HEADER: Final = struct.Struct(">8I")
 _FRAME_HEADER: Final = struct.Struct(">6I")
-_WAL_MAGIC: Final = (0x377F0682, 0x377F0683)
+_PAGES_MAX: Final = 1 << 28
 _ROW_COLUMNS: Final = 6
 _META_COLUMNS: Final = 7
 _GONE_COLUMNS: Final = 2
@@ -52,7 +53,9 @@ class Salvage:
     A damaged file, open for reading.
 
     Attributes:
-        meta: what the file should hold, by its most recent sound note, if any.
+        commits: the transactions in the log: where the pages of each are.
+        meta: what the file should hold, by its most recent sound note, if any; known
+            after ``look``.
 
     """
 
@@ -63,11 +66,11 @@ class Salvage:
         self._page_count = -(-size // self._page_bytes)
         wal = path.with_name(path.name + "-wal")
         self._wal: BinaryIO | None = wal.open("rb") if wal.exists() else None
+        self.commits: list[dict[int, int]] = []
         self._frames = self._read_frames() if self._wal is not None else {}
         self._gone: dict[int, bytes] = {}
         self.meta: SavedMeta | None = None
         self._rows: list[tuple[int, int, int]] = []  # first, page, cell
-        self._look()
 
     def close(self) -> None:
         """Close the file."""
@@ -83,47 +86,70 @@ class Salvage:
         return size if is_sane else PAGE_BYTES
 
     def _read_frames(self) -> dict[int, int]:
-        """Return where in the log the last committed version of each page is."""
+        """
+        Return where in the log the last committed version of each page is.
+
+        A frame belongs to the log when its salts are the header's (or, when that is
+        damaged, those of most frames); its own checksum is not looked at.
+        """
         wal = self._wal
         assert wal is not None
-        head = wal.read(_WAL_HEADER.size)
-        if len(head) < _WAL_HEADER.size:
-            return {}
-        magic, _, page_bytes, _, *salts, _, _ = _WAL_HEADER.unpack(head)
-        if magic not in _WAL_MAGIC or page_bytes != self._page_bytes:
-            return {}
+        head = wal.read(_WAL_HEADER.size).ljust(_WAL_HEADER.size, b"\0")
+        salts: tuple[int, int] = _WAL_HEADER.unpack(head)[4:6]
+        found: list[tuple[int, int, tuple[int, int], int]] = []
+        while len(header := wal.read(_FRAME_HEADER.size)) == _FRAME_HEADER.size:
+            page, committed_pages, salt, other, _, _ = _FRAME_HEADER.unpack(header)
+            found.append((page, committed_pages, (salt, other), wal.tell()))
+            wal.seek(self._page_bytes, 1)
+        if found and all(item[2] != salts for item in found):
+            salts = Counter(item[2] for item in found).most_common(1)[0][0]
         frames: dict[int, int] = {}
         pending: dict[int, int] = {}
-        while True:
-            header = wal.read(_FRAME_HEADER.size)
-            if len(header) < _FRAME_HEADER.size:
-                break
-            page, committed_pages, *frame_salts, _, _ = _FRAME_HEADER.unpack(header)
+        for page, committed_pages, frame_salts, offset in found:
             if frame_salts != salts:
-                break
-            pending[page] = wal.tell()
-            wal.seek(page_bytes, 1)
+                continue
+            pending[page] = offset
             if committed_pages:
+                self.commits.append(pending)
                 frames |= pending
                 pending = {}
-                self._page_count = max(self._page_count, committed_pages)
+                if committed_pages <= _PAGES_MAX:
+                    self._page_count = max(self._page_count, committed_pages)
         return frames
+
+    def logged_totals(self) -> list[Totals]:
+        """Return what each transaction in the log noted, the last one last."""
+        found = []
+        saved = self.meta
+        for commit in self.commits:
+            self.meta = None
+            for number in commit:
+                page = self._page_at(commit[number])
+                for cell, rowid, columns in self._cells(number, page):
+                    if len(columns) == _META_COLUMNS:
+                        self._note(number, cell, rowid, columns)
+            noted: SavedMeta | None = self.meta
+            if noted is not None:
+                found.append(noted[1])
+        self.meta = saved
+        return found
+
+    def _page_at(self, offset: int) -> bytes:
+        assert self._wal is not None
+        self._wal.seek(offset)
+        return self._wal.read(self._page_bytes).ljust(self._page_bytes, b"\0")
 
     def _page(self, number: int) -> bytes:
         if not 0 < number <= self._page_count:
             raise _Nonsense
         offset = self._frames.get(number)
         if offset is not None:
-            assert self._wal is not None
-            self._wal.seek(offset)
-            page = self._wal.read(self._page_bytes)
-        else:
-            self._file.seek((number - 1) * self._page_bytes)
-            page = self._file.read(self._page_bytes)
-        return page.ljust(self._page_bytes, b"\0")
+            return self._page_at(offset)
+        self._file.seek((number - 1) * self._page_bytes)
+        return self._file.read(self._page_bytes).ljust(self._page_bytes, b"\0")
 
-    def _look(self) -> None:
-        """Note where rows are, and read everything else."""
+    def look(self) -> None:
+        """Note where rows are, and read everything else: takes one reading of it."""
         for number in range(1, self._page_count + 1):
             page = self._page(number)
             for cell, rowid, columns in self._cells(number, page):
