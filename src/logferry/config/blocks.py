@@ -85,6 +85,7 @@ class BlockDefinition:
     parameters: dict[str, list[Token] | None] = field(default_factory=dict)
     takes_more: bool = False
     body: list[Token] | Generator = field(default_factory=list)
+    is_used: bool = False
 
 
 def argument_name(text: str) -> str:

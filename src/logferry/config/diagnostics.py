@@ -15,7 +15,20 @@ from enum import StrEnum
 from logferry.config.nodes import Span
 from logferry.errors import ConfigError
 
-__all__ = ["Diagnostic", "Diagnostics", "Severity", "did_you_mean"]
+__all__ = [
+    "LANGUAGE_RULES",
+    "Diagnostic",
+    "Diagnostics",
+    "Severity",
+    "did_you_mean",
+]
+
+LANGUAGE_RULES = {
+    "module": "A module that is asked for and not there.",
+    "undefined-variable": "A word between backticks that nobody defined.",
+    "version": "A configuration newer than what is known.",
+}
+"""Rules of warnings that reading itself gives."""
 
 
 class Severity(StrEnum):

@@ -204,7 +204,7 @@ class _Parser:
             case Number(_, text, span):
                 return TemplateText(text, span, "int" if "." not in text else "float")
             case Word(text, span):
-                named = self._scope.templates.get(text)
+                named = self._scope.template_named(text)
                 if isinstance(named, TemplateText):
                     return named
                 return TemplateText(text, span)

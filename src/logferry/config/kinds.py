@@ -399,7 +399,7 @@ class Template:
         if text is None:
             scope.diagnostics.error(f"expected {self.title}", argument.span)
             return None
-        named = scope.templates.get(text)
+        named = scope.template_named(text)
         if isinstance(named, TemplateText):
             return named
         return TemplateText(text, argument.span)

@@ -77,6 +77,7 @@ def _load(
     resolver.has_library = tokens.has_library
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
+    configuration.unused_blocks.update(tokens.unused_blocks())
     expanded = text_of_words(f"@version: {version[0]}.{version[1]}", tokens.passed)
     files = (str(path), *includes.files)
     return configuration.with_text(expanded, text, files), diagnostics

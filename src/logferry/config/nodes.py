@@ -370,6 +370,9 @@ class Configuration:
         templates: named templates by name; a template function is ``name()``.
         log_paths: top-level log paths in order.
         python: the code of ``python { … }`` blocks, braces included.
+        defined: where each named statement is, by kind and name.
+        used: kinds and names that something refers to.
+        unused_blocks: the user's own blocks that nothing uses.
         text: the expanded text (``--preprocess-into``, ``ctl config``).
         original: the text of the main file.
         files: the names of all files that were read.
@@ -385,6 +388,9 @@ class Configuration:
     templates: dict[str, TemplateText]
     log_paths: tuple[LogPath, ...]
     python: tuple[Code, ...] = ()
+    defined: dict[tuple[str, str], Span] = field(default_factory=dict)
+    used: frozenset[tuple[str, str]] = frozenset()
+    unused_blocks: dict[tuple[str, str], Span] = field(default_factory=dict)
     text: str = ""
     original: str = ""
     files: tuple[str, ...] = ()

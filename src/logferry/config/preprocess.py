@@ -225,6 +225,14 @@ class Preprocessor:
             return
         self.blocks[kind, block.name] = block
 
+    def unused_blocks(self) -> dict[tuple[str, str], Span]:
+        """Return where blocks outside of the library are that nothing used."""
+        return {
+            key: block.span
+            for key, block in self.blocks.items()
+            if not block.is_used and not block.span.file.startswith("scl/")
+        }
+
     def _raw_group(self, opening: str, closing: str, place: Span) -> list[Token]:
         """
         Return the tokens up to the bracket that closes, as they are.
@@ -260,6 +268,7 @@ class Preprocessor:
         block = self.blocks.get((context, _dashed(name.text)))
         if block is None:
             return False
+        block.is_used = True
         mark = len(self.passed) - 2
         arguments = self._read_arguments(name)
         del self.passed[mark:]

@@ -111,7 +111,19 @@ class Resolver:
             self.templates,
             log_paths,
             python=tuple(self.code),
+            defined=self._defined(),
+            used=frozenset(self.scope.used),
         )
+
+    def _defined(self) -> dict[tuple[str, str], Span]:
+        """Return the places of all named statements."""
+        found = {key: span for key, (_, span) in self._objects.items()}
+        found |= {
+            ("template", name): template.span
+            for name, template in self.templates.items()
+            if not name.endswith("()")
+        }
+        return found
 
     # -- collecting -----------------------------------------------------------
 
@@ -221,6 +233,8 @@ class Resolver:
 
     def find(self, kind: str, name: str, span: Span | None = None) -> object | None:
         """Return the object of ``kind`` called ``name``, resolving it if need be."""
+        if span is not None:
+            self.scope.used.add((kind, name))
         known = self._resolved(kind, name)
         if known is not None:
             return known

@@ -50,7 +50,15 @@ class Scope:
     templates: Mapping[str, Any] = field(default_factory=dict)
     registry: Registry | None = None
     find_filter: Callable[[str, Span], FilterExpression | None] | None = None
+    used: set[tuple[str, str]] = field(default_factory=set)
     path: str = ""  # "destination network", for messages
+
+    def template_named(self, name: str) -> Any:
+        """Return the template called ``name``, or ``None``."""
+        found = self.templates.get(name)
+        if found is not None:
+            self.used.add(("template", name))
+        return found
 
     def filter_named(self, name: str, span: Span) -> FilterExpression | None:
         """Return what ``filter(name)`` refers to; an unknown name is reported."""

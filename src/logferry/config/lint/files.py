@@ -1,0 +1,77 @@
+"""Files and folders that are named and not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logferry.config.lint.rule import Finding, Rule, destinations, option, sources
+from logferry.config.schema import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from logferry.config.nodes import Configuration
+
+__all__ = ["RULES"]
+
+_READ = {
+    "ca_dir": "folder of CAs",
+    "ca_file": "file of CAs",
+    "cert_file": "certificate",
+    "crl_dir": "folder of revocation lists",
+    "dhparam_file": "file of parameters",
+    "key_file": "key",
+    "pkcs12_file": "file with key and certificate",
+}
+"""Options that name what is read at start, by attribute."""
+
+
+def _missing_keys(configuration: Configuration) -> Iterator[Finding]:
+    for specs in (sources(configuration), destinations(configuration)):
+        for spec in specs.values():
+            yield from _missing_in(spec.options)
+
+
+def _missing_in(options: Options) -> Iterator[Finding]:
+    for name, place in options.given.items():
+        value = getattr(options, name)
+        if isinstance(value, Options):
+            yield from _missing_in(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Options):
+            for item in value:
+                yield from _missing_in(item)
+        elif name in _READ and isinstance(value, str) and not Path(value).exists():
+            yield Finding(
+                f"the {_READ[name]} '{value}' does not exist",
+                place,
+                "correct the path, or put the file there before the start",
+            )
+
+
+def _missing_folders(configuration: Configuration) -> Iterator[Finding]:
+    for spec in destinations(configuration).values():
+        if spec.kind not in {"file", "pipe"} or option(spec.options, "create_dirs"):
+            continue
+        text = getattr(option(spec.options, "path"), "text", "")
+        if not text.startswith("/"):
+            continue
+        folder = text.rpartition("/")[0]
+        if "$" in folder:
+            yield Finding(
+                f"the folder of '{text}' depends on the message and is not created",
+                spec.span,
+                "add create-dirs(yes)",
+            )
+        elif folder and not Path(folder).is_dir():
+            yield Finding(
+                f"the folder '{folder}' does not exist",
+                spec.span,
+                "add create-dirs(yes), or create it before the start",
+            )
+
+
+RULES = (
+    Rule("missing-file", "Keys, certificates and lists not there.", _missing_keys),
+    Rule("missing-folder", "Files in folders that nobody creates.", _missing_folders),
+)
