@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
 from logferry.daemon.selflog import Verbosity
-from logferry.destinations.network.destination import StreamDestination
+from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
 from logferry.telemetry.events import render
 
@@ -160,12 +160,12 @@ class Commands:
 
     # -- our own ----------------------------------------------------------------
 
-    def _pools(self) -> dict[str, StreamDestination]:
+    def _pools(self) -> dict[str, Pooled]:
         running = self._daemon.running_destinations()
         return {
             name: destination
             for name, destination in running.items()
-            if isinstance(destination, StreamDestination)
+            if isinstance(destination, Pooled)
         }
 
     async def _pool(self, words: list[str]) -> str:
@@ -195,15 +195,14 @@ class Commands:
             return "FAIL name a server"
         done = []
         for name, destination in self._pools().items():
-            driver = destination.driver
-            for server in driver.policy.servers:
-                if server.name != words[0] or (len(words) > 1 and words[1] != name):
-                    continue
-                try:
-                    (driver.drain if is_drain else driver.undrain)(server)
-                except StateError as error:
-                    return f"FAIL {name}: {error}"
-                done.append(name)
+            is_meant = len(words) == 1 or words[1] == name
+            if not is_meant or words[0] not in destination.server_names():
+                continue
+            try:
+                (destination.drain if is_drain else destination.undrain)(words[0])
+            except StateError as error:
+                return f"FAIL {name}: {error}"
+            done.append(name)
         if not done:
             return f"FAIL no destination has a server '{words[0]}'"
         verb = "away from" if is_drain else "allowed on"

@@ -13,7 +13,7 @@ from logferry.message.batch import RecordBatch
 from logferry.queues.queue import PushResult, Queue
 from logferry.runtime.environment import Environment
 
-__all__ = ["Destination", "DestinationKind", "Heir"]
+__all__ = ["Destination", "DestinationKind", "Heir", "Pooled"]
 
 
 class Destination(Protocol):
@@ -53,6 +53,27 @@ class Heir(Protocol):
 
     def inherit(self, old: Destination) -> None:
         """Remember which server ``old`` used; called before ``start``."""
+        ...
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A destination with several servers or targets, as operators see and steer it."""
+
+    def describe(self, now: float) -> dict[str, object]:
+        """Return state and members for ``ctl pool``; durations in seconds."""
+        ...
+
+    def server_names(self) -> tuple[str, ...]:
+        """Return the names of all members."""
+        ...
+
+    def drain(self, name: str) -> None:
+        """Send nothing new to a member. Raises ``StateError`` for the last one."""
+        ...
+
+    def undrain(self, name: str) -> None:
+        """Let a member be used again."""
         ...
 
 

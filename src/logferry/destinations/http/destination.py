@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Spec
     from logferry.message.batch import RecordBatch
     from logferry.policy.batching import Bin
-    from logferry.policy.pool import Server
     from logferry.policy.retry import Wait
     from logferry.queues.queue import Lease, PushResult, Queue
     from logferry.runtime.environment import Environment
@@ -392,12 +391,9 @@ class HttpDestination:
 
     # -- for ctl -----------------------------------------------------------------
 
-    def _find(self, name: str) -> Server | None:
-        return self.balancer.pool.find(name)
-
-    def has_server(self, name: str) -> bool:
-        """Tell whether a target is called ``name``."""
-        return self._find(name) is not None
+    def server_names(self) -> tuple[str, ...]:
+        """Return the targets' names: their URLs."""
+        return tuple(target.name for target in self.balancer.pool.servers)
 
     def drain(self, name: str) -> None:
         """Send nothing new to a target. Raises ``StateError`` for the last one."""
@@ -408,7 +404,7 @@ class HttpDestination:
         self._move(name, is_drain=False)
 
     def _move(self, name: str, *, is_drain: bool) -> None:
-        target = self._find(name)
+        target = self.balancer.pool.find(name)
         if target is None:
             raise StateError(f"no target '{name}'")
         (self.balancer.drain if is_drain else self.balancer.undrain)(target)

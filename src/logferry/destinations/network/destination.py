@@ -24,7 +24,7 @@ from logferry.policy.throttle import TokenBucket
 from logferry.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from logferry.config.nodes import Spec
     from logferry.destinations.base import Destination
@@ -65,6 +65,7 @@ class StreamDestination:
         self.accounts = Accounts(spec, self._setup, environment.metrics, queue)
         self._session: Session | None = None
         self._draining: set[Session] = set()
+        self.accounts.watch(policy.describe, environment.clock, self._count_in_flight)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_pump_due = False
         self._left: tuple[Server, float] | None = None  # server and moment of a loss
@@ -72,6 +73,15 @@ class StreamDestination:
         rate = self._options.throttle
         self._throttle = TokenBucket(rate, environment.clock()) if rate else None
         self._is_kernel_acked = self._setup.is_kernel_acked(environment.log)
+
+    @property
+    def metric_labels(self) -> Mapping[str, str]:
+        """The labels of all series of this destination."""
+        return self.accounts.labels
+
+    def _count_in_flight(self) -> int:
+        sessions = {*self._draining, self._session} - {None}
+        return sum(session.under_way_count for session in sessions if session)
 
     # -- the destination contract ---------------------------------------------
 
@@ -144,6 +154,22 @@ class StreamDestination:
         while not is_done() and self._environment.clock() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_WAIT_STEP_S)
 
+    def server_names(self) -> tuple[str, ...]:
+        """Return the names of all servers."""
+        return tuple(server.name for server in self.driver.policy.servers)
+
+    def drain(self, name: str) -> None:
+        """Keep away from a server. Raises ``StateError`` for the last one."""
+        for server in self.driver.policy.servers:
+            if server.name == name:
+                self.driver.drain(server)
+
+    def undrain(self, name: str) -> None:
+        """Let a server be used again."""
+        for server in self.driver.policy.servers:
+            if server.name == name:
+                self.driver.undrain(server)
+
     def describe(self, now: float) -> dict[str, object]:
         """Return state and servers for ``ctl pool``; durations in seconds."""
         policy = self.driver.policy
@@ -213,6 +239,10 @@ class StreamDestination:
     def on_attempt_failed(self, server: Server) -> None:
         """Count an attempt that failed."""
         self.accounts.on_unreachable(server)
+
+    def on_probe(self, server: Server, *, is_good: bool) -> None:
+        """Count a probe."""
+        self.accounts.on_probe(server, is_good=is_good)
 
     # -- the session tells ----------------------------------------------------
 
