@@ -61,3 +61,11 @@ Bytes handed to one peer and not yet acknowledged by its kernel.
 What may be sent twice after a failure; Linux' default ``tcp_wmem`` maximum is of the
 same size, so a larger window would only wait in our own memory.
 """
+
+PATTERN_STEPS_MAX: Final = 1_000_000
+"""
+Steps that the search of one dangerous pattern in one text may take.
+
+A tenth of what PCRE2 allows: some ten milliseconds, so that a hostile text cannot hold
+up a batch for seconds.
+"""

@@ -2,12 +2,13 @@
 The same processing here and in Debian's syslog-ng, row by row.
 
 A :class:`Row` is a template (or a filter, rewrite or parser before it) and what it
-prints. All rows of a table run in one process of syslog-ng, which reads the lines
-from its standard input and ends with them; here, each row is a program of its own.
+prints. All rows of a table run in one process of syslog-ng, which reads them
+over TCP; here, each row is a program of its own.
 """
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import tempfile
 import time
@@ -21,7 +22,14 @@ from logferry.message.model import Origin, UnixNanos
 
 LINE = "<13>Oct 11 22:14:15 {host} prog[42]: {text}"
 END = "\x1e"
-ORIGIN = Origin(source=b"s", host=b"peer", file_name=b"-")
+ORIGIN = Origin(
+    source=b"s",
+    transport=b"bsdsyslog+tcp",
+    host=b"127.0.0.1",
+    peer_ip=b"127.0.0.1",
+    local_ip=b"127.0.0.1",
+    ip_proto=6,
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ class Table:
 
     Attributes:
         head: statements before the log paths, such as named filters.
+        flags: flags of the source.
 
     """
 
@@ -88,6 +97,7 @@ class Table:
     version: str = "4.0"
     head: str = ""
     options: str = ""
+    flags: str = ""
     found: dict[int, list[bytes]] = field(default_factory=dict)
 
     def here(self, row: Row) -> list[bytes]:
@@ -106,7 +116,7 @@ class Table:
         return compiled(
             f"@version: {self.version}\n"
             f"{self.options}\n{self.head}\n"
-            "source s { input(keep-hostname(yes)); };\n"
+            f"source s {{ input(keep-hostname(yes) flags({self.flags})); }};\n"
             f"log {{ source(s); {row.middle} destination {{ {ours}; }}; }};"
         )
 
@@ -128,34 +138,59 @@ class Table:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             config = folder / "syslog-ng.conf"
-            config.write_text(self._reference_config(folder), "utf-8")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            config.write_text(self._reference_config(folder, port), "utf-8")
             lines = [line.encode("utf-8", "surrogateescape") for line in self.lines]
             for index, row in enumerate(self.rows):
                 if row.text is not None:
                     lines += self._lines(index)
-            process = subprocess.run(
+            with subprocess.Popen(
                 [
                     *(program, "-F", "--no-caps", "-f", config),
                     *("-R", folder / "persist", "-p", folder / "pid"),
                     *("-c", folder / "ctl"),
                     f"--module-path={ROOT / 'usr/lib/syslog-ng/3.38'}",
                 ],
-                input=b"".join(line + b"\n" for line in lines),
                 env={**environment(), "TZ": "UTC", "LOGFERRY_TEST": "from env"},
-                capture_output=True,
-                timeout=60,
-                check=False,
-            )
-            assert process.returncode == 0, process.stderr.decode("utf-8", "replace")
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            ) as process:
+                try:
+                    self._feed(process, folder, port, lines)
+                finally:
+                    process.terminate()
+                    process.communicate(timeout=30)
             for index in range(len(self.rows)):
                 path = folder / f"out.{index}"
                 data = path.read_bytes() if path.exists() else b""
                 self.found[index] = data.split(END.encode())[:-1]
 
-    def _reference_config(self, folder: Path) -> str:
+    @staticmethod
+    def _feed(
+        process: subprocess.Popen[bytes], folder: Path, port: int, lines: list[bytes]
+    ) -> None:
+        """Send the lines and wait until the last one has come out."""
+        until = time.monotonic() + 10
+        with socket.socket() as stream:
+            while stream.connect_ex(("127.0.0.1", port)):
+                if process.poll() is not None or time.monotonic() > until:
+                    assert process.stderr is not None
+                    raise AssertionError(
+                        process.stderr.read().decode("utf-8", "replace")
+                    )
+                time.sleep(0.01)
+            stream.sendall(b"".join(line + b"\n" for line in lines))
+            stream.sendall(LINE.format(host="last", text="").encode() + b"\n")
+            while not (folder / "last").exists():
+                assert time.monotonic() < until, "syslog-ng swallowed the last line"
+                time.sleep(0.01)
+
+    def _reference_config(self, folder: Path, port: int) -> str:
         paths = []
         for index, row in enumerate(self.rows):
-            own = 'filter { not host("^r[0-9]+$") };'
+            own = 'filter { not host("^(r[0-9]+|last)$") };'
             if row.text is not None:
                 own = f'filter {{ host("r{index}" type(string)) }};'
             theirs = (
@@ -168,7 +203,10 @@ class Table:
             f"@version: {self.version}\n"
             "options { keep-hostname(yes); use-dns(no); dns-cache(no); };\n"
             f"{self.options}\n{self.head}\n"
-            "source s { stdin(); };\n" + "\n".join(paths)
+            f"source s {{ network(ip(127.0.0.1) port({port}) flags({self.flags})); }};\n"
+            + "\n".join(paths)
+            + '\nlog { source(s); filter { host("last" type(string)); }; '
+            f'destination {{ file("{folder}/last"); }}; }};'
         )
 
 

@@ -182,6 +182,7 @@ def compiled(text: str, environment: Mapping[str, str] | None = None) -> Site:
         },
         host_name="loghost",
         pid=1,
+        started_ns=NOW - 5_000_000_000,
     )
     return Site(configuration, context, build_programs(configuration, context))
 

@@ -9,12 +9,12 @@ functions, whose values the compatibility tables check, are the program's own.
 from __future__ import annotations
 
 import copy
-import math
 import operator
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from logferry.codegen.compare import compare_pairs
 from logferry.codegen.filters import FILTERS
 from logferry.codegen.functions import Plain, function_named
 from logferry.codegen.json_format import formatter_of
@@ -23,6 +23,7 @@ from logferry.codegen.parsers import make_parser
 from logferry.codegen.patterns import compile_pattern
 from logferry.codegen.rewrites import REWRITES
 from logferry.codegen.template_text import Function, Literal, Macro, parse_template
+from logferry.codegen.templates import pair_function
 from logferry.config.nodes import (
     And,
     Comparison,
@@ -62,14 +63,6 @@ _ATTRIBUTES = {
     "MSGONLY": "message",
 }
 _OPERATORS = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "===": operator.eq,
-    "!==": operator.ne,
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -90,14 +83,22 @@ class Reference:
     delivered: dict[str, list[tuple[bytes, bytes]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.macros = MacroContext(host_name=self.context.host_name.encode())
+        self.macros = MacroContext(
+            host_name=self.context.host_name.encode(),
+            started_ns=self.context.started_ns,
+            filters=self.configuration.filters,
+            templates=self.configuration.templates,
+            version=self.configuration.version,
+        )
         self.delivered = {}
 
     def run(
         self, frames: list[bytes], origin: Origin, now: UnixNanos
     ) -> dict[str, list[tuple[bytes, bytes]]]:
         """Return (key, record) of every destination that got something, in order."""
+        group = self.source_id.partition("#")[0]
         reception = self.context.receptions[self.source_id]
+        reception = replace(reception, tags=(*reception.tags, f".source.{group}"))
         parser = Parser(
             reception,
             self.context.host_name,
@@ -251,20 +252,15 @@ class Reference:
         self, left: TemplateText, sign: str, right: TemplateText, message: Message
     ) -> bool:
         """Compare two templates."""
-        first = self.expand(left.text, message, self.macros)
-        second = self.expand(right.text, message, self.macros)
-        is_numeric = any(
-            side.hint in {"int", "int64", "float", "double"}
-            or side.text.strip("${}") in {"LEVEL_NUM", "SEVERITY_NUM", "FACILITY_NUM"}
-            or side.text in {"$PRI", "${PRI}"}
+        if sign.isalpha():
+            first = self.expand(left.text, message, self.macros)
+            second = self.expand(right.text, message, self.macros)
+            return bool(_OPERATORS[sign](first, second))
+        pairs = [
+            pair_function(side.text, side.hint, self.macros)(message)
             for side in (left, right)
-        )
-        if is_numeric and not sign.isalpha():
-            numbers = [_number(first), _number(second)]
-            if any(math.isnan(number) for number in numbers):
-                return sign in {"!=", "!=="}
-            return bool(_OPERATORS[sign](*numbers))
-        return bool(_OPERATORS[sign](first, second))
+        ]
+        return compare_pairs(sign, *pairs)
 
     def call(self, name: str, options: Any, message: Message) -> bool:
         """Evaluate one filter function."""
@@ -279,7 +275,7 @@ class Reference:
             case "program" | "host" | "message":
                 text = self.value(name.upper(), message)
             case "source":
-                text = message.origin.source
+                text = message.origin.source.partition(b"#")[0]
             case "match" if options.value:
                 text = self.value(options.value, message)
             case "match" if options.template is not None:
@@ -395,16 +391,6 @@ class Reference:
                 + b"\n",
             ]
         )
-
-
-def _number(text: bytes) -> float:
-    try:
-        return float(int(text))
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return math.nan
 
 
 def _matches(options: Any, text: bytes) -> bool:

@@ -399,7 +399,7 @@ _PRI_MACROS["SEVERITY_NUM"] = _PRI_MACROS["LEVEL_NUM"]
 _ORIGIN_MACROS = {
     "HOST_FROM": "origin.host",
     "FULLHOST_FROM": "origin.host",
-    "SOURCE": "origin.source",
+    "SOURCE": 'origin.source.partition(b"#")[0]',
     "TRANSPORT": "origin.transport",
     "PEERIP": "origin.peer_ip",
     "SOURCEIP": 'origin.peer_ip or b"127.0.0.1"',

@@ -322,6 +322,8 @@ def _emit_match(
 ) -> str:
     pattern = compile_pattern(options.pattern, options.type, options.flags)
     code = _subject(name, options, fields, context)
+    if " % " in code:
+        code = f"({code})"
     if "store-matches" in options.flags:
         store = fields.constants.bind(pattern.search, f"{name}_search")
         return fields.store_matches(f"{store}({code})")
@@ -346,7 +348,7 @@ def _subject(
 ) -> str:
     """Return what the pattern is matched against."""
     if name == "source":
-        return f"{fields.origin()}.source"
+        return f'{fields.origin()}.source.partition(b"#")[0]'
     if name in _FIELDS:
         return fields.value(_FIELDS[name])
     assert isinstance(options, ValueMatchOptions)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from logferry.codegen.fields import LineFields
+from logferry.codegen.fields import LineFields, Unsupported
 from logferry.codegen.template_text import Function, parse_template
 from logferry.codegen.typed import (
     CastError,
@@ -55,9 +55,13 @@ def _emit_on_line(
 ) -> str:
     from logferry.codegen.templates import emit_parts, emit_template
 
+    if fields.layout.has("sdata") and pairs.may_take_sdata:
+        raise Unsupported("structured data is not read from lines")
     codes: dict[str, str] = {}
     kinds: dict[str, str | None] = {}
     for name in pairs.static_names():
+        if name == "SEQNUM":
+            continue  # structured data has it
         key = pairs.key_of(name)
         codes[key] = emit_template(fields.macro(name, context), fields).code
         kinds[key] = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
@@ -79,8 +83,9 @@ def _emit_on_line(
             if is_dynamic
             else emit_parts(parts, fields, context)
         )
-    ordered = sorted(codes, reverse=True)
-    shaped = tuple(_shape(name, keeps_dot=pairs.keeps_dot) for name in ordered)
+    shapes = {name: _shape(name, keeps_dot=pairs.keeps_dot) for name in codes}
+    ordered = sorted(codes, key=lambda name: shapes[name], reverse=True)
+    shaped = tuple(shapes[name] for name in ordered)
     keeps = tuple(name in explicit and not pairs.omits_empty for name in ordered)
     delimiter = "" if is_flat else pairs.key_delimiter
     types = tuple(kinds[name] for name in ordered)
@@ -221,6 +226,8 @@ def _levels(name: str, delimiter: str) -> list[str]:
             return levels
         levels.append(name[start:end])
         start = end + 1
+        if start == len(name):
+            return levels
 
 
 class Formatter:
@@ -235,16 +242,13 @@ class Formatter:
         self._build = _Builder(delimiter, context.on_error)
 
     def __call__(self, message: Message) -> bytes:
-        found = {key: (value, kind) for key, value, kind in self._collect(message)}
         keeps_dot = self._keeps_dot
+        found = {
+            key
+            if keeps_dot or not key.startswith(".")
+            else _shape(key, keeps_dot=False): (value, kind)
+            for key, value, kind in self._collect(message)
+        }
         return self._build(
-            [
-                (
-                    name
-                    if keeps_dot or not name.startswith(".")
-                    else _shape(name, keeps_dot=False),
-                    *found[name],
-                )
-                for name in sorted(found, reverse=True)
-            ]
+            [(name, *found[name]) for name in sorted(found, reverse=True)]
         )

@@ -10,6 +10,7 @@ Source: the reference's list of macros.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,8 @@ class MacroContext:
     Attributes:
         format: ``ts-format()``: what DATE and STAMP print.
         zone: zone to convert to, or ``None``.
-        host_name: our own name, for ``$LOGHOST``.
+        host_name: our own name, for ``$LOGHOST``, and ``$HOSTID`` as a digest.
+        started_ns: when the program started, for ``$SYSUPTIME``.
         now: the current time, for ``C_`` macros and ``$SYSUPTIME``.
         correlated: the messages of the correlation that is being rendered, if any.
         filters: named filters, for ``filter()`` inside template functions.
@@ -103,9 +105,12 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
         return lambda _: context.host_name
     if name in {"SDATA", "STRUCTURED_DATA"}:
         prefix = context.sdata_prefix
-        return lambda m: encode_sdata(m.values, prefix) or b"-"
+        return lambda m: encode_sdata(m.values, prefix)
     if name == "SYSUPTIME":
         return lambda _: b"%d" % ((context.now[0] - context.started_ns) // 10_000_000)
+    if name == "HOSTID":
+        host_id = b"%08x" % zlib.crc32(context.host_name)
+        return lambda _: host_id
     return _date_function(name, context)
 
 
@@ -140,12 +145,14 @@ _PLAIN: dict[str, MacroFunction] = {
     "MSGHDR": _header,
     "PRI": lambda m: b"%d" % m.pri,
     "TAG": lambda m: b"%02x" % m.pri,
+    "BSDTAG": lambda m: b"%d%c" % (m.pri & 7, (m.pri >> 3) + 65 & 255),
     "FACILITY": lambda m: facility_name(m.pri >> 3).encode(),
     "FACILITY_NUM": lambda m: b"%d" % (m.pri >> 3),
     "SEVERITY": lambda m: SEVERITY_NAMES[m.pri & 7].encode(),
     "SEVERITY_NUM": lambda m: b"%d" % (m.pri & 7),
     "TAGS": lambda m: b",".join(m.tags),
-    "SOURCE": lambda m: m.origin.source,
+    "SEQNUM": lambda m: m.values.get(".SDATA.meta.sequenceId", b""),
+    "SOURCE": lambda m: m.origin.source.partition(b"#")[0],
     "HOST_FROM": lambda m: m.origin.host,
     "FULLHOST_FROM": lambda m: m.origin.host,
     "SOURCEIP": lambda m: m.origin.peer_ip or b"127.0.0.1",
@@ -195,7 +202,6 @@ def _formatted_date(
     formats = {
         "DATE": context.format,
         "STAMP": context.format,
-        "BSDDATE": "bsd",
         "ISODATE": "iso",
         "FULLDATE": "full",
         "UNIXTIME": "unix",
@@ -248,7 +254,7 @@ _PIECES: dict[str, _Piece] = {
 _STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
 ALL_MACROS: frozenset[str] = (
     frozenset(_PLAIN)
-    | {"LOGHOST", "SDATA", "SYSUPTIME", "MSG", "MESSAGE"}
+    | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "MSG", "MESSAGE"}
     | {
         prefix + name
         for prefix in ("", "S_", "R_", "C_", "P_")

@@ -1,19 +1,27 @@
 """
 Patterns: ``type(pcre | string | glob)`` with their flags, compiled for bytes.
 
-PCRE patterns run on ``re``; what ``re`` cannot read goes to the PCRE2 library, which
-also limits how long a match may take. Source: the reference's matchers.
+PCRE patterns run on ``re``; what ``re`` cannot read, or could hang on, goes to the
+PCRE2 library (``pcre.py``). Source: the reference's matchers.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["FLAGS", "Pattern", "PatternError", "Verdicts", "compile_pattern"]
+from logferry.codegen.pcre import PcreError, PcrePattern, needs_pcre
+
+__all__ = [
+    "FLAGS",
+    "Pattern",
+    "PatternError",
+    "Verdicts",
+    "compile_pattern",
+    "glob_to_regex",
+]
 
 FLAGS = (
     "global",
@@ -85,7 +93,7 @@ def compile_pattern(text: str, type_: str, flags: frozenset[str]) -> Pattern:
         case "string":
             return _string(text, flags, ignores_case)
         case "glob":
-            return _regex(fnmatch.translate(text), flags, ignores_case, is_whole=True)
+            return _regex(glob_to_regex(text), flags, ignores_case, is_whole=True)
         case _:
             return _pcre(text, flags, ignores_case)
 
@@ -132,24 +140,26 @@ def _regex(
     options = re.IGNORECASE if ignores_case else 0
     if "newline" in flags:
         options |= re.DOTALL
-    try:
-        regex: Any = re.compile(_bytes(_named_group.sub("(?P<", text)), options)
-    except re.error as error:
-        regex = _pcre2(text, error, ignores_case=ignores_case)
+    is_utf8 = bool(flags & {"utf8", "unicode"})
+    regex: Any
+    if not is_whole and needs_pcre(text, ignores_case=ignores_case, is_utf8=is_utf8):
+        try:
+            regex = PcrePattern(
+                _bytes(text), ignores_case=ignores_case, is_utf8=is_utf8
+            )
+        except PcreError as error:
+            raise PatternError(f"the pattern does not compile: {error}") from error
+    else:
+        regex = re.compile(_bytes(_named_group.sub("(?P<", text)), options)
     search = regex.match if is_whole else regex.search
     return Pattern(search, "regex", b"", regex)
 
 
-def _pcre2(text: str, error: re.error, *, ignores_case: bool) -> Any:
-    import pcre2  # late: few configurations need it
-
-    flags = pcre2.CompileOption.CASELESS if ignores_case else 0
-    try:
-        return (
-            pcre2.compile(_bytes(text), flags) if flags else pcre2.compile(_bytes(text))
-        )
-    except Exception as pcre_error:
-        raise PatternError(f"the pattern does not compile: {error}") from pcre_error
+def glob_to_regex(text: str) -> str:
+    """Return the expression that a whole text matches: only ``*`` and ``?`` count."""
+    parts = {"*": ".*", "?": "."}
+    body = "".join(parts.get(char) or re.escape(char) for char in text)
+    return rf"(?s:{body})\Z"
 
 
 def _bytes(text: str) -> bytes:

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
-__all__ = ["MACRO_KINDS", "CastError", "emit_pair", "json_value", "static_kind"]
+__all__ = [
+    "MACRO_KINDS",
+    "NULL_WHEN_EMPTY",
+    "CastError",
+    "emit_pair",
+    "json_value",
+    "static_kind",
+]
 
 MACRO_KINDS = {
     "SEVERITY_NUM": "int",
@@ -44,7 +51,7 @@ MACRO_KINDS = {
 }
 """Macros that are no strings."""
 
-_NULL_WHEN_EMPTY = frozenset({"MSGID", "PROGRAM", "PID", "RAWMSG", "LEGACY_MSGHDR"})
+NULL_WHEN_EMPTY = frozenset({"MSGID", "PROGRAM", "PID", "RAWMSG", "LEGACY_MSGHDR"})
 
 
 class CastError(ValueError):
@@ -79,7 +86,7 @@ def static_kind(
 def _kind_of_macro(name: str, fields: Fields, context: MacroContext) -> str | None:
     if name in MACRO_KINDS:
         return MACRO_KINDS[name]
-    if name in _NULL_WHEN_EMPTY:
+    if name in NULL_WHEN_EMPTY:
         return None
     if name in ATTRIBUTES or macro_function(name, context) is not None:
         return ""
@@ -100,7 +107,7 @@ def emit_pair(
         return f'({emit_parts(parts, fields, context)}, "{kind}")'
     part = parts[0]
     if isinstance(part, Macro):
-        if part.name in _NULL_WHEN_EMPTY:
+        if part.name in NULL_WHEN_EMPTY:
             code = emit_parts(parts, fields, context)
             return f"{fields.constants.bind(_null_when_empty, 'or_null')}({code})"
         key = fields.constants.bind(part.name, f"name_{part.name.strip('.')}")

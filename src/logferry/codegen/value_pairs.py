@@ -157,8 +157,17 @@ class ValuePairs:
         if any(name.startswith(prefix) for prefix in self.subkeys):
             return True
         if name.startswith(".SDATA."):
-            return "sdata" in self.groups
+            return not self.groups.isdisjoint({"sdata", "dot"})
         return ("dot" if name.startswith(".") else "plain") in self.groups
+
+    @property
+    def may_take_sdata(self) -> bool:
+        """Tell whether parameters of structured data may be selected."""
+        return bool(
+            self.groups & {"sdata", "dot"}
+            or self.subkeys
+            or any(pattern[:1] in {".", "*", "?", "["} for pattern, _ in self.patterns)
+        )
 
     def key_of(self, name: str) -> str:
         """Return the key under which ``name`` is given."""
@@ -172,11 +181,7 @@ class ValuePairs:
 
     def static_names(self) -> list[str]:
         """Return the selected macros and built-in pairs, in no order."""
-        return [
-            name
-            for name in sorted(ALL_MACROS | set(BUILT_IN_PAIRS))
-            if self.takes(name)
-        ]
+        return sorted(filter(self.takes, ALL_MACROS | set(BUILT_IN_PAIRS)))
 
     def collector(
         self, context: MacroContext

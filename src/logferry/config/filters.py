@@ -201,8 +201,11 @@ class _Parser:
         match argument:
             case Text(value, span):
                 return TemplateText(value, span)
-            case Number(_, text, span):
-                return TemplateText(text, span, "int" if "." not in text else "float")
+            case Number(value, text, span):
+                # The value, not the text: 010 is eight, 1k a thousand.
+                return TemplateText(
+                    str(value), span, "int" if "." not in text else "float"
+                )
             case Word(text, span):
                 named = self._scope.template_named(text)
                 if isinstance(named, TemplateText):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.patterns import PatternError
@@ -46,6 +46,7 @@ class BuildContext:
         host_name: our own short name.
         local_time_zone: name of the system's zone, such as ``Europe/Budapest``.
         pid: our own process id, for messages that report bad input.
+        started_ns: when the program started, for ``$SYSUPTIME``.
 
     """
 
@@ -55,6 +56,7 @@ class BuildContext:
     host_name: str = "localhost"
     local_time_zone: str = "UTC"
     pid: int = field(default_factory=os.getpid)
+    started_ns: int = 0
 
 
 def build_programs(
@@ -72,8 +74,16 @@ def build_programs(
         entries = (entered(path, source_id) for path in configuration.log_paths)
         paths = [path for path in entries if path is not None]
         outputs = _outputs(paths, configuration, context)
+        group = source_id.partition("#")[0]
+        reception = replace(reception, tags=(*reception.tags, f".source.{group}"))
         macros = MacroContext(
-            host_name=context.host_name.encode(), metrics=context.metrics
+            host_name=context.host_name.encode(),
+            started_ns=context.started_ns,
+            metrics=context.metrics,
+            filters=configuration.filters,
+            templates=configuration.templates,
+            version=configuration.version,
+            on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
         compiler = ProgramCompiler(
             source_id,

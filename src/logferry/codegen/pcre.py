@@ -1,0 +1,138 @@
+"""
+Patterns that do not run on ``re``: PCRE syntax, UTF-8 mode, and dangerous ones.
+
+A *dangerous* pattern can take time exponential (``(a+)+$``) or of a high power
+(``.*x.*y.*z``) in the length of a text. Those go to PCRE2, which counts its steps and
+gives up at a limit; a text on which it gives up does not match.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+from logferry.limits import PATTERN_STEPS_MAX
+
+__all__ = ["PcreError", "PcrePattern", "needs_pcre"]
+
+_named_group = re.compile(r"\(\?<(?![=!])")
+_WIDE_MAX = 3
+_OPEN_ENDED = 16
+"""A repetition of up to so many is as good as without bound."""
+
+
+class PcreError(Exception):
+    """PCRE2 cannot compile the pattern; the text says why."""
+
+
+class PcrePattern:
+    """A compiled pattern with the methods of ``re.Pattern`` that we use."""
+
+    def __init__(self, text: bytes, *, ignores_case: bool, is_utf8: bool) -> None:
+        import pcre2  # late: few configurations need it
+
+        flags = (pcre2.I if ignores_case else 0) | (pcre2.U if is_utf8 else 0)
+        limited = b"(*LIMIT_MATCH=%d)" % PATTERN_STEPS_MAX + text
+        try:
+            self._pattern = pcre2.compile(limited, flags)
+        except pcre2.PatternError as error:
+            raise PcreError(str(error)) from error
+        self._failure = pcre2.LibraryError
+        self.groups: int = self._pattern.groups
+
+    def search(self, text: bytes) -> Any:
+        """Return a match, or ``None``: also at the limit, and for bad UTF-8."""
+        try:
+            return self._pattern.search(text)
+        except self._failure:
+            return None
+
+    def sub(self, replacement: Any, text: bytes, count: int = 0) -> bytes:
+        """Return ``text`` with matches replaced; unchanged when that fails."""
+        try:
+            result: bytes = self._pattern.sub(replacement, text, count)
+        except self._failure:
+            return text
+        return result
+
+
+def needs_pcre(text: str, *, ignores_case: bool, is_utf8: bool) -> bool:
+    """Tell whether ``text`` means something else to ``re``, or is dangerous there."""
+    if is_utf8 and not _is_the_same_in_bytes(text, ignores_case=ignores_case):
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # [[:digit:]]
+            pattern = re._parser.parse(_python_syntax(text))  # type: ignore[attr-defined]
+    except (re.error, FutureWarning, OverflowError, RecursionError):
+        return True
+    return _is_dangerous(pattern.data)
+
+
+def _is_the_same_in_bytes(text: str, *, ignores_case: bool) -> bool:
+    """Tell whether characters of several bytes cannot make a difference."""
+    if ignores_case and not text.isascii():
+        return False
+    return not set(text) & set(".[\\{")
+
+
+def _python_syntax(text: str) -> bytes:
+    return _named_group.sub("(?P<", text).encode("utf-8", "surrogateescape")
+
+
+def _is_dangerous(items: Any) -> bool:
+    wide = 0
+    for operation, value in items:
+        name = str(operation)
+        if name == "GROUPREF":
+            return True
+        if name in {"MAX_REPEAT", "MIN_REPEAT"}:
+            least, most, body = value
+            if most - least >= _OPEN_ENDED:
+                if _varies(body):
+                    return True
+                wide += _is_wide(body)
+        if any(_is_dangerous(body) for body in _bodies(name, value)):
+            return True
+    return wide >= _WIDE_MAX
+
+
+def _varies(items: Any) -> bool:
+    """Tell whether what is repeated can match one text in several ways."""
+    for operation, value in items:
+        name = str(operation)
+        if name in {"MAX_REPEAT", "MIN_REPEAT"} and value[0] != value[1]:
+            return True
+        if name == "BRANCH":
+            return True
+        if any(_varies(body) for body in _bodies(name, value)):
+            return True
+    return False
+
+
+def _is_wide(items: Any) -> bool:
+    """Tell whether ``.`` or the like is repeated."""
+    if len(items) != 1:
+        return False
+    name, value = str(items[0][0]), items[0][1]
+    return name in {"ANY", "NOT_LITERAL"} or (
+        name == "IN" and str(value[0][0]) in {"NEGATE", "CATEGORY"}
+    )
+
+
+def _bodies(name: str, value: Any) -> list[Any]:
+    """Return the patterns inside of an operation."""
+    match name:
+        case "SUBPATTERN":
+            return [value[3]]
+        case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+            return [value[2]]
+        case "BRANCH":
+            return list(value[1])
+        case "ASSERT" | "ASSERT_NOT":
+            return [value[1]]
+        case "ATOMIC_GROUP":
+            return [value]
+        case _:
+            return []
