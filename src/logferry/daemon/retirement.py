@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.config.nodes import Spec
+    from logferry.daemon.ledgers import Ledgers
     from logferry.daemon.queue_store import QueueStore
     from logferry.destinations.base import Destination
     from logferry.runtime.environment import Log
@@ -66,6 +67,7 @@ class Retirement:
 
     Args:
         queues: where their queues are kept.
+        ledgers: shows the last state of each.
         log: told how each one ended.
         clock: monotonic seconds.
         patience_s: how long one may go on.
@@ -75,11 +77,13 @@ class Retirement:
     def __init__(
         self,
         queues: QueueStore,
+        ledgers: Ledgers,
         log: Log,
         clock: Callable[[], float],
         patience_s: float = 60.0,
     ) -> None:
         self._queues = queues
+        self.ledgers = ledgers
         self._log = log
         self._clock = clock
         self._patience_s = patience_s
@@ -120,3 +124,4 @@ class Retirement:
         else:
             self._log.emit(DestinationRetired(running.spec.id, left))
         await self._queues.retire(running.queue_name)
+        self.ledgers.forget(running.queue_name)

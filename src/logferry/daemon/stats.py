@@ -26,9 +26,9 @@ _LAST_LABELS = ("result", "le")
 def render_csv(metrics: Metrics, level: int = 0) -> str:
     """Return the classic CSV."""
     rows = [_CSV_HEADER]
-    for series in _shown(metrics, level):
+    for series in metrics:
         legacy = series.legacy
-        if legacy is None:
+        if legacy is None or series.legacy_level > level:
             continue
         state = "o" if series.orphaned else "d" if series.dynamic else "a"
         fields = (

@@ -33,6 +33,7 @@ from logferry.config.nodes import (
     Sources,
     Spec,
 )
+from logferry.daemon.ledgers import Ledgers
 from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
 from logferry.destinations.base import Heir
@@ -82,7 +83,7 @@ class Topology:
         self.sources: dict[str, _RunningSource] = {}
         self.destinations: dict[str, RunningDestination] = {}
         self._switched_off: set[str] = set()  # by hand
-        self.retirement = self._new_retirement()
+        self.retirement: Retirement  # from ``start`` on, one for all topologies
 
     async def start(self, previous: Topology | None = None) -> None:
         """
@@ -97,16 +98,15 @@ class Topology:
         old = previous or Topology(
             self.configuration, self._environment, self._queues, {}
         )
-        if previous is not None:
-            self.retirement = previous.retirement
+        self.retirement = previous.retirement if previous else self._new_retirement()
         fresh = []
         for is_source, spec in specs:
             if not is_source and not await self._keep_destination(spec, old):
                 fresh.append(self._make_destination(spec, old))
         # From here to the first await, sources that are kept change over to queues
         # that exist already, so that no record goes to a driver that has ended.
-        kept = [spec for spec in sources if self._keep_source(spec, old)]
-        made = [self._make_source(spec, old) for spec in sources if spec not in kept]
+        kept = [spec.id for spec in sources if self._keep_source(spec, old)]
+        made = [self._make_source(item, old) for item in sources if item.id not in kept]
         await self._end(old)
         for running, ancestor in fresh:
             if ancestor is not None and isinstance(running.destination, Heir):
@@ -114,14 +114,19 @@ class Topology:
             await running.destination.start()
         for item in made:
             await item.source.start()
-        for spec in kept:
-            source = self.sources[spec.id].source
+        for name in kept:
+            source = self.sources[name].source
             if isinstance(source, Reloadable):
                 source.on_reload()
 
     def _new_retirement(self) -> Retirement:
         environment = self._environment
-        return Retirement(self._queues, environment.log, environment.clock)
+        return Retirement(
+            self._queues,
+            Ledgers(environment.metrics),
+            environment.log,
+            environment.clock,
+        )
 
     async def _keep_destination(self, spec: Spec, old: Topology) -> bool:
         """Go on with a driver that did not change; tell whether there is one."""
@@ -148,6 +153,7 @@ class Topology:
         destination = kind.create(spec, self._environment, queue)
         running = RunningDestination(spec, name, destination)
         self.destinations[spec.id] = running
+        self.retirement.ledgers.follow(name, queue, spec, destination)
         for ancestor in old.destinations.values():
             if ancestor.queue_name == name or ancestor.spec.id == spec.id:
                 return running, ancestor

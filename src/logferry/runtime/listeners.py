@@ -108,6 +108,17 @@ class Listener:
         """The address that the socket is bound to, in the form of its family."""
         return self._sock.getsockname()
 
+    def hand_over(
+        self,
+        backlog: int,
+        options: SocketOptions,
+        on_accepted: Callable[[socket.socket, object], None],
+    ) -> None:
+        """Accept for another owner from now on; nobody is refused meanwhile."""
+        self._sock.listen(backlog)
+        self._options = options
+        self._on_accepted = on_accepted
+
     def _on_readable(self) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
             try:

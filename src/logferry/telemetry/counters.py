@@ -68,6 +68,7 @@ class Series:
     level: int
     legacy: Legacy | None
     counter: Counter
+    legacy_level: int = 0
     orphaned: bool = False
     dynamic: bool = False
     base: float = 0
@@ -93,6 +94,8 @@ class Metrics:
         self._refreshers: list[Callable[[], None]] = []
         self._unlisted = Counter()  # what is counted beyond the bound
         self._dynamics_count = 0
+        self.level = 0
+        """``stats(level())``: who makes series only to show them looks here."""
         self.dynamics_max = -1
         """How many dynamic series there may be; -1 is any number."""
 
@@ -103,6 +106,7 @@ class Metrics:
         *,
         level: int = 0,
         legacy: Legacy | None = None,
+        legacy_level: int | None = None,
         kind: Kind = Kind.COUNTER,
         dynamic: bool = False,
     ) -> Counter:
@@ -115,6 +119,7 @@ class Metrics:
             labels: label names and values, in any order.
             level: the lowest ``stats(level())`` at which it is shown.
             legacy: its row in the classic CSV.
+            legacy_level: the level of that row, if it is another one.
             kind: counter or gauge.
             dynamic: it comes and goes with the data (state ``d`` in the CSV).
 
@@ -129,7 +134,14 @@ class Metrics:
                     return self._unlisted
                 self._dynamics_count += 1
             series = Series(
-                name, items, kind, level, legacy, Counter(), dynamic=dynamic
+                name,
+                items,
+                kind,
+                level,
+                legacy,
+                Counter(),
+                level if legacy_level is None else legacy_level,
+                dynamic=dynamic,
             )
             self._series[key] = series
         series.orphaned = False

@@ -39,14 +39,14 @@ _REAP_INTERVAL_S = 10.0
 class _Target:
     """One concrete file: its writer, what waits for it, and its counters."""
 
-    __slots__ = ("path", "processed", "stuck", "writer", "written")
+    __slots__ = ("path", "processed", "queued", "stuck", "writer", "written")
 
     def __init__(self, path: str, metrics: Metrics, driver: str) -> None:
         self.path = path
         self.writer: FileWriter | None = None
         self.stuck: deque[Lease] = deque()
         self.processed = metrics.counter(
-            "", legacy=Legacy("dst.file", driver, path, "processed"), dynamic=False
+            "", level=1, legacy=Legacy("dst.file", driver, path, "processed")
         )
         self.written: Counter = metrics.counter(
             "output_events_total",
@@ -54,6 +54,16 @@ class _Target:
             level=1,
             legacy=Legacy("dst.file", driver, path, "written"),
         )
+        self.queued: Counter = metrics.gauge(
+            "output_events_total",
+            {"driver": "file", "filename": path, "id": driver, "result": "queued"},
+            level=1,
+            legacy=Legacy("dst.file", driver, path, "queued"),
+        )
+
+    def note_stuck(self) -> None:
+        """Show how many records wait for the file."""
+        self.queued.value = sum(lease.batch.count for lease in self.stuck)
 
 
 class FileDestination:
@@ -113,8 +123,10 @@ class FileDestination:
         target.processed.add(lease.batch.count)
         if target.stuck:
             target.stuck.append(lease)
+            target.note_stuck()
         elif not self._deliver(target, lease):
             target.stuck.append(lease)
+            target.note_stuck()
             self._arm_retry(target)
         return True
 
@@ -169,6 +181,7 @@ class FileDestination:
                 self._arm_retry(target)
                 return
             target.stuck.popleft()
+            target.note_stuck()
         if had_stuck:
             self._environment.log.emit(FileWorksAgain(target.path, self.id))
 

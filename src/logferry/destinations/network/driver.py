@@ -50,6 +50,9 @@ class DriverOwner(Protocol):
     def on_attempt_failed(self, server: Server) -> None:
         """An attempt to connect failed."""
 
+    def on_probe(self, server: Server, *, is_good: bool) -> None:
+        """A probe ended."""
+
 
 class FailoverDriver:
     """Runs one failover policy."""
@@ -186,6 +189,7 @@ class FailoverDriver:
         except TransportError as error:
             problem = str(error)
         self._attempts.pop(("probe", server), None)
+        self._owner.on_probe(server, is_good=not problem)
         self.policy.on_probe_result(
             server, is_good=not problem, error=problem, now=self._environment.clock()
         )

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from logferry.telemetry.counters import Legacy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from logferry.config.nodes import Spec
     from logferry.destinations.network.setup import Setup
-    from logferry.policy.failover import Server
+    from logferry.policy.failover import Server, ServerReport
     from logferry.queues.queue import Queue
-    from logferry.telemetry.counters import Counter, Metrics
+    from logferry.telemetry.counters import Metrics
 
 __all__ = ["Accounts"]
 
@@ -57,16 +59,27 @@ class Accounts:
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
         self._switches = metrics.counter("output_server_switches_total", self._labels)
-        self._servers = {
-            entry.name: self._server_gauge(entry.name)
-            for entry in setup.entries
-            if not entry.is_live
-        }
+        self._in_flight = metrics.gauge("output_in_flight_events", self._labels)
+        self._pool: Callable[[], Sequence[ServerReport]] = tuple
+        self._clock: Callable[[], float] = float
+        self._count_in_flight: Callable[[], int] = int
         metrics.on_read(self._refresh)
 
-    def _server_gauge(self, name: str) -> Counter:
-        labels = {**self._labels, "server": name}
-        return self._metrics.gauge("output_server_active", labels)
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of all series of this destination."""
+        return self._labels
+
+    def watch(
+        self,
+        pool: Callable[[], Sequence[ServerReport]],
+        clock: Callable[[], float],
+        in_flight: Callable[[], int],
+    ) -> None:
+        """Look at these when somebody reads the counters."""
+        self._pool = pool
+        self._clock = clock
+        self._count_in_flight = in_flight
 
     def _refresh(self) -> None:
         """Copy the queue's ledger: reading it costs nothing until somebody asks."""
@@ -74,6 +87,23 @@ class Accounts:
         self._queued.value = self._queue.count
         self._dropped.value = ledger.dropped_count
         self._processed.value = ledger.accepted + ledger.rejected.total()
+        self._in_flight.value = self._count_in_flight()
+        now = self._clock()
+        for report in self._pool():
+            self._show_server(report, now)
+
+    def _show_server(self, report: ServerReport, now: float) -> None:
+        since = report.since
+        values = {
+            "output_server_active": report.is_current and report.state == "up",
+            "output_server_up": report.state == "up",
+            "output_server_drained": report.is_drained,
+            "output_server_good_probes": report.probe_successes or 0,
+            "output_server_state_seconds": now - since if since is not None else 0,
+        }
+        labels = {**self._labels, "server": report.server.name}
+        for name, value in values.items():
+            self._metrics.gauge(name, labels).value = value + 0  # True is 1
 
     def close(self) -> None:
         """Copy the ledger a last time and stop looking at the queue."""
@@ -87,16 +117,21 @@ class Accounts:
     def on_connected(self, server: Server) -> None:
         """``server`` is used now."""
         self._unreachable.value = 0
-        if server.name not in self._servers:  # a live member
-            self._servers[server.name] = self._server_gauge(server.name)
-        for name, gauge in self._servers.items():
-            gauge.value = int(name == server.name)
+        self._count("output_server_connections_total", server)
 
     def on_unreachable(self, server: Server) -> None:
         """An attempt failed."""
         self._unreachable.value = 1
-        if server.name in self._servers:
-            self._servers[server.name].value = 0
+        self._count("output_server_failures_total", server)
+
+    def on_probe(self, server: Server, *, is_good: bool) -> None:
+        """A probe ended."""
+        result = "good" if is_good else "bad"
+        self._count("output_server_probes_total", server, result=result)
+
+    def _count(self, name: str, server: Server, **more: str) -> None:
+        labels = {**self._labels, "server": server.name, **more}
+        self._metrics.counter(name, labels).value += 1
 
     def on_lost(self, unacked_count: int) -> None:
         """A connection ended with records that nobody acknowledged."""

@@ -1,0 +1,165 @@
+"""
+The counters of one network source: by client, by connection, by error.
+
+A client is an IP address; its counters are shared by all its connections and stay when
+they end, for a bounded number of clients. Window gauges exist for the connections that
+are open when somebody reads them at ``stats(level(4))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from logferry.telemetry.counters import Counter, Legacy, Metrics
+
+if TYPE_CHECKING:
+    from logferry.sources.network.connection import Connection
+
+__all__ = ["ClientAccount", "SourceAccounts"]
+
+_WINDOW_LEVEL = 4
+
+CLIENTS_MAX: Final = 1000
+"""Clients that are remembered after their last connection ended."""
+
+
+@dataclass(slots=True)
+class ClientAccount:
+    """What one client sent."""
+
+    events: Counter
+    event_bytes: Counter
+    connection_count: int = 0
+
+    def count(self, events: int, event_bytes: int) -> None:
+        """Count one chunk."""
+        self.events.value += events
+        self.event_bytes.value += event_bytes
+
+
+class SourceAccounts:
+    """
+    The counters of one driver.
+
+    Args:
+        metrics: where they are registered.
+        driver: its kind and its id.
+        transport: as configured, such as ``tcp``.
+        address: what it listens on.
+        connections: returns the open ones.
+
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        driver: tuple[str, str],
+        transport: str,
+        address: str,
+        *,
+        connections: Callable[[], Iterable[Connection]],
+    ) -> None:
+        self._metrics = metrics
+        self._kind, self._id = driver
+        self._labels = {
+            "address": address,
+            "driver": self._kind,
+            "id": self._id,
+            "transport": transport,
+        }
+        self._word = "udp" if transport == "udp" else "tcp"
+        self._connections = connections
+        self._clients: dict[str, ClientAccount] = {}
+        self._windows: list[dict[str, str]] = []
+        socket_labels = {**self._labels, "direction": "input"}
+        self.connected = metrics.gauge(
+            "socket_connections",
+            socket_labels,
+            legacy=Legacy(
+                f"src.{self._kind}",
+                self._id.partition("#")[0],
+                f"afsocket_sd.({'dgram' if self._word == 'udp' else 'stream'},"
+                f"AF_INET({address}))",
+                "connections",
+            ),
+        )
+        self.connections_max = metrics.gauge("socket_max_connections", socket_labels)
+        self.rejected = metrics.counter(
+            "socket_rejected_connections_total", socket_labels
+        )
+        self.window_full = metrics.counter(
+            "input_window_full_total", self._labels, level=_WINDOW_LEVEL
+        )
+        self._is_open = False
+
+    def open(self) -> None:
+        """Begin to look at the connections."""
+        if not self._is_open:
+            self._is_open = True
+            self._metrics.on_read(self._refresh)
+
+    def client(self, address: str) -> ClientAccount:
+        """Return the account of the client at ``address``."""
+        account = self._clients.get(address)
+        if account is None:
+            if len(self._clients) >= CLIENTS_MAX:
+                self._forget_one()
+            labels = {**self._labels, "peer_address": address}
+            row = (f"src.{self._kind}", self._id, f"{self._word},{address}")
+            metrics = self._metrics
+            account = self._clients[address] = ClientAccount(
+                metrics.counter(
+                    "input_events_total",
+                    labels,
+                    level=1,
+                    legacy=Legacy(*row, "processed"),
+                    legacy_level=0,
+                ),
+                metrics.counter("input_event_bytes_total", labels, level=1),
+            )
+        return account
+
+    def _forget_one(self) -> None:
+        for address, account in self._clients.items():
+            if not account.connection_count:
+                del self._clients[address]
+                labels = {**self._labels, "peer_address": address}
+                self._metrics.discard("input_events_total", labels)
+                self._metrics.discard("input_event_bytes_total", labels)
+                return
+
+    def on_error(self, reason: str, **details: str) -> None:
+        """Count what a client did wrong, as far as the transport can tell."""
+        labels = {**self._labels, "reason": reason, **details}
+        self._metrics.counter("input_transport_errors_total", labels, dynamic=True).add(
+            1
+        )
+
+    def _refresh(self) -> None:
+        """Show the windows of the connections that are open now."""
+        metrics = self._metrics
+        for labels in self._windows:
+            metrics.discard("input_window_available", labels)
+            metrics.discard("input_window_capacity", labels)
+        self._windows.clear()
+        if metrics.level < _WINDOW_LEVEL:
+            return
+        for connection in self._connections():
+            labels = {**self._labels, "client": connection.client}
+            self._windows.append(labels)
+            available = max(0, connection.window - connection.unacked_count)
+            metrics.gauge(
+                "input_window_available", labels, level=_WINDOW_LEVEL
+            ).value = available
+            metrics.gauge(
+                "input_window_capacity", labels, level=_WINDOW_LEVEL
+            ).value = connection.window
+
+    def close(self) -> None:
+        """Stop looking at the connections."""
+        if self._is_open:
+            self._is_open = False
+            self._refresh()
+            self._metrics.forget(self._refresh)
