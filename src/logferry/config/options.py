@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logferry.config.kinds import (
     Block,
+    Bytes,
     Enum,
     Integer,
     Permissions,
@@ -14,7 +15,7 @@ from logferry.config.kinds import (
 )
 from logferry.config.schema import Option, Options
 
-__all__ = ["GlobalOptions", "StatsOptions"]
+__all__ = ["DeadLetterOptions", "GlobalOptions", "StatsOptions"]
 
 _ONE_LOOP = "logferry runs one event loop; use --processes for more cores"
 _TEXT = TextKind()
@@ -41,6 +42,25 @@ class StatsOptions(Options):
     )
 
 
+class DeadLetterOptions(Options):
+    """``dead-letters( … )``: how much is kept of what no server takes."""
+
+    title = "dead-letters"
+
+    capacity_bytes = Option(
+        Bytes(minimum=0),
+        100 * 1024 * 1024,
+        doc="The oldest letters are dropped beyond this.",
+        unit="bytes",
+    )
+    max_age = Option(
+        Seconds(),
+        30 * 86_400.0,
+        doc="Letters that were last tried longer ago are dropped.",
+        unit="s",
+    )
+
+
 class GlobalOptions(Options):
     """What all drivers take as default."""
 
@@ -59,6 +79,11 @@ class GlobalOptions(Options):
     check_program = Option(YesNo(), default=False, doc="Refuse odd program names.")
     create_dirs = Option(YesNo(), default=False, doc="Make missing folders.")
     custom_domain = Option(_TEXT, "", doc="Domain put after short host names.")
+    dead_letters = Option(
+        Block(DeadLetterOptions),
+        None,
+        doc="How much is kept of what no server takes.",
+    )
     dir_group = Option(_TEXT, "", doc="Group of new folders.")
     dir_owner = Option(_TEXT, "", doc="Owner of new folders.")
     dir_perm = Option(Permissions(), 0o700, doc="Mode of new folders.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
+from logferry.daemon.replay import Replay
 from logferry.daemon.selflog import Verbosity
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
@@ -64,6 +65,7 @@ class Commands:
             "UNDRAIN": self._undrain,
             "SOURCE": self._source,
             "EVENTS": self._events,
+            "DEAD-LETTERS": self._dead_letters,
         }
 
     async def _stats(self, words: list[str]) -> str:
@@ -223,6 +225,24 @@ class Commands:
         except LogferryError as error:
             return f"FAIL {error}"
         return f"OK source {words[1]} {'started' if command == 'START' else 'stopped'}"
+
+    async def _dead_letters(self, words: list[str]) -> str:
+        """``DEAD-LETTERS REPLAY ALL|id,id… [destination]``."""
+        if len(words) < 2 or words[0].upper() != "REPLAY":
+            return "FAIL say dead-letters replay all, or ids with commas between"
+        ids = None
+        if words[1].upper() != "ALL":
+            if not all(word.isdigit() for word in words[1].split(",")):
+                return "FAIL ids are numbers with commas between"
+            ids = [int(word) for word in words[1].split(",")]
+        target = words[2] if len(words) > 2 else ""
+        replay = Replay(self._daemon.running_queue_names(), target)
+        sent, left = await self._daemon.dead_letters.replay(ids, replay.deliver)
+        if not sent:
+            return "FAIL no letter was sent again: " + (
+                "its destination is not running" if left else "there is none"
+            )
+        return f"OK {sent} sent again, {left} kept"
 
     async def _events(self, words: list[str]) -> str:
         recent = list(self._daemon.log.recent)

@@ -21,9 +21,15 @@ from typing import TYPE_CHECKING, cast
 
 from logferry import __version__
 from logferry.config.load import load_configuration
+from logferry.config.options import DeadLetterOptions
 from logferry.daemon import events
 from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
+from logferry.daemon.dead_letters import (
+    LETTERS_FILE,
+    LetterLimits,
+    SqliteDeadLetters,
+)
 from logferry.daemon.identity import find_identity
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
@@ -118,6 +124,12 @@ class Daemon:
             stop=self.request_stop,
             state=self._state,
         )
+        self.dead_letters = self.environment.dead_letters = SqliteDeadLetters(
+            options.state_file.with_name(LETTERS_FILE),
+            log,
+            self.environment.metrics,
+            self.environment.now,
+        )
         self._queues = QueueStore(self.environment)
         self.topology: Topology | None = None
         self._control = ControlServer(options.control, Commands(self).table(), log)
@@ -134,6 +146,7 @@ class Daemon:
             await self._run(configuration)
         finally:
             await self._queues.close()
+            await self.dead_letters.close()
             await self._state.close()
 
     async def _run(self, configuration: Configuration) -> None:
@@ -144,6 +157,7 @@ class Daemon:
         try:
             await topology.start()
             self.topology = topology
+            self._set_limits()
             # The socket last: who can talk to us may rely on everything else.
             if self._options.control:
                 await self._control.start()
@@ -189,9 +203,16 @@ class Daemon:
             paths = [
                 *options.state_dir.glob(options.persist_file.name + "*"),
                 *options.state_dir.glob("syslog-ng-*qf*"),
+                *options.state_dir.glob(LETTERS_FILE + "*"),
             ]
         paths += [Path(name) for name in (options.control, options.pid_file) if name]
         return paths
+
+    def _set_limits(self) -> None:
+        """Take over what the configuration says of the stores."""
+        options = cast("GlobalOptions", self.configuration.options).dead_letters
+        chosen = cast("DeadLetterOptions | None", options) or DeadLetterOptions()
+        self.dead_letters.limits = LetterLimits(chosen.capacity_bytes, chosen.max_age)
 
     def request_stop(self) -> None:
         """End the run."""
@@ -226,6 +247,15 @@ class Daemon:
         return {
             name: running.destination
             for name, running in self.topology.destinations.items()
+        }
+
+    def running_queue_names(self) -> dict[str, Destination]:
+        """Return the running destination drivers by the names of their queues."""
+        if self.topology is None:
+            return {}
+        return {
+            running.queue_name: running.destination
+            for running in self.topology.destinations.values()
         }
 
     def source_states(self) -> dict[str, str]:

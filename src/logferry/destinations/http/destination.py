@@ -18,6 +18,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from logferry.destinations.http.accounts import Accounts
+from logferry.destinations.http.collector import Collector
 from logferry.destinations.http.hooks import Hooks
 from logferry.destinations.http.load import Load
 from logferry.destinations.http.probes import Probes
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Spec
     from logferry.message.batch import RecordBatch
-    from logferry.policy.batching import Bin
     from logferry.policy.retry import Wait
     from logferry.queues.queue import Lease, PushResult, Queue
     from logferry.runtime.environment import Environment
@@ -97,6 +97,9 @@ class HttpDestination:
             if options.throttle
             else None
         )
+        self._collector = Collector(
+            queue, self._batching, self._group_of, self._throttle
+        )
         self._tasks = Tasks(environment.log)
         self._probes = Probes(setup, self._shared, self._tasks, self.on_balanced)
         self._hooks = Hooks(options, spec.id, environment)
@@ -125,6 +128,7 @@ class HttpDestination:
     async def start(self) -> None:
         """Begin to deliver."""
         self._loop = asyncio.get_running_loop()
+        self._queue.on_ready = self._schedule
         self._accounts.on_workers(self._worker_count)
         await self._hooks.on_start()
         self._schedule()
@@ -135,6 +139,10 @@ class HttpDestination:
         result = self._queue.push(batch)
         self._schedule()
         return result
+
+    def revive(self, payload: bytes, key: str) -> RecordBatch:
+        """Return the record of a dead letter."""
+        return self._shared.requests.revive(payload, key)
 
     def reopen(self) -> None:
         """Nothing to reopen: a connection is no file."""
@@ -152,9 +160,7 @@ class HttpDestination:
             self._timer.cancel()
         self._loop = None
         await self._tasks.cancel()
-        for found in reversed(self._batching.clear()):
-            for lease in reversed(found.leases):
-                self._queue.rewind(lease.token)
+        self._collector.put_back()
         for worker in self._workers:
             await worker.close()
         await self._probes.close()
@@ -186,7 +192,9 @@ class HttpDestination:
         self._is_due = False
         now = self._environment.clock()
         while self._idle and not self._is_stopping:
-            found = self._next_batch(now)
+            found = self._collector.next_batch(
+                now, is_busy=self._is_busy, is_flushing=self._is_flushing
+            )
             if found is None:
                 break
             worker = self._idle.popleft()
@@ -196,60 +204,8 @@ class HttpDestination:
             self._tasks.start(self._deliver(worker, load), f"{self.id} {worker.number}")
         self._arm_timer()
 
-    def _next_batch(self, now: float) -> Bin[Lease] | None:
-        """Lease records until a batch is ready or nothing more can be had."""
-        while True:
-            is_drained = not self._queue.waiting_count or not self._allowance(now)
-            found = self._batching.take(
-                now,
-                is_drained=is_drained,
-                is_busy=self._is_busy,
-                is_flushing=self._is_flushing,
-            )
-            if found is not None or is_drained or self._batching.is_replete:
-                return found
-            if not self._collect(now):
-                return None
-
     def _is_busy(self, group: bytes) -> bool:
         return self._setup.is_exclusive and self._groups[group] > 0
-
-    def _allowance(self, now: float) -> int:
-        """Return how many records ``throttle()`` lets pass now."""
-        if self._throttle is None:
-            return self._batching.plan.count_max
-        return self._throttle.available(now)
-
-    def _collect(self, now: float) -> bool:
-        """Move records from the queue to a bin; false when there are none."""
-        batching, queue = self._batching, self._queue
-        count_max, bytes_max = batching.room()
-        count_max = min(count_max, self._allowance(now))
-        lease = queue.peek(count_max, bytes_max)
-        if lease is None:
-            return False
-        batch = lease.batch
-        if not batching.fits(batch.key, batch.count, len(batch.data)):
-            # Another key than expected: fill its bin exactly, if it has room at all.
-            queue.rewind(lease.token)
-            room_count, room_bytes = batching.room(batch.key)
-            lease = queue.peek(min(room_count, count_max), max(1, room_bytes))
-            if lease is None:
-                return False
-            batch = lease.batch
-            if not batching.fits(batch.key, batch.count, len(batch.data)):
-                batching.close(batch.key)
-        if self._throttle is not None:
-            self._throttle.take(batch.count, now)
-        batching.add(
-            lease,
-            key=batch.key,
-            group=self._group_of(batch.key),
-            count=batch.count,
-            size=len(batch.data),
-            now=now,
-        )
-        return True
 
     def _group_of(self, key: bytes) -> bytes:
         """Return the partition of a routing key."""

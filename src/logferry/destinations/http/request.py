@@ -25,6 +25,7 @@ from logferry.destinations.http.url import (
     key_template,
     values_of_key,
 )
+from logferry.message.batch import RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +173,13 @@ class Requests:
     def without_delimiter(self, records: bytes) -> bytes:
         """Return joined records without the last delimiter."""
         return records.removesuffix(self._delimiter)
+
+    def revive(self, payload: bytes, key: str) -> RecordBatch:
+        """Return the record that a dead letter was made of."""
+        line = key.encode("utf-8", "surrogateescape")
+        if self._options.is_batched:
+            return RecordBatch.of([payload + self._delimiter], line)
+        return RecordBatch.of([line + b"\n" + payload])
 
     def _prepare(self, position: int, key: bytes) -> Prepared:
         """Return what target number ``position`` is sent for ``key``."""
