@@ -14,6 +14,7 @@ session ticket; from servers that send none, silence for ``CONFIRM_S`` is consen
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -153,11 +154,38 @@ async def _connect(
             )
         if endpoint.bind is not None:
             sock.bind(endpoint.bind)
-        await loop.sock_connect(sock, address)
+        await _wait_connected(loop, sock, address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _wait_connected(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[Any, ...]
+) -> None:
+    """
+    Connect ``sock`` to a numeric address.
+
+    The loop's own ``sock_connect`` asks a thread whether the address is numeric.
+    """
+    with contextlib.suppress(BlockingIOError):
+        sock.connect(address)
+        return
+    writable: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(sock, _resolve_future, writable)
+    try:
+        await writable
+    finally:
+        loop.remove_writer(sock)
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, "connect")
+
+
+def _resolve_future(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def _secure(

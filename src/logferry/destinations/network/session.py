@@ -254,25 +254,24 @@ class Session:
         return count
 
     def _arm(self) -> None:
+        assert self._timer is None
         self._timer = self._loop.call_later(self._poll_delay_s, self._poll)
         self._poll_delay_s = min(2 * self._poll_delay_s, POLL_INTERVAL_MAX_S)
 
     def _poll(self) -> None:
         self._timer = None
         self._settle()
+        timeout_s = self._delivery_timeout_s
+        stalled_s = self._clock() - self._progress_at
+        if self._under_way and timeout_s and stalled_s >= timeout_s:
+            self.stream.fail(TimedOut(f"nothing was acknowledged for {timeout_s:g} s"))
+            return
         if self._is_draining:
             self._end_drain()
-        else:
-            self.pump()
-        if self._under_way and not self._is_over:
-            self._check_progress()
-
-    def _check_progress(self) -> None:
-        timeout_s = self._delivery_timeout_s
-        if timeout_s and self._clock() - self._progress_at >= timeout_s:
-            self.stream.fail(TimedOut(f"nothing was acknowledged for {timeout_s:g} s"))
-        else:
+            return
+        if self._under_way:  # armed before pump(), which would begin with short delays
             self._arm()
+        self.pump()
 
     def _end_drain(self) -> None:
         if self._under_way:
