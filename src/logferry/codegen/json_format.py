@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from logferry.codegen.fields import LineFields, Unsupported
+from logferry.codegen.json_line import emit_flat_object
 from logferry.codegen.template_text import Function, parse_template
 from logferry.codegen.typed import (
     CastError,
@@ -97,7 +98,11 @@ def _emit_on_line(
         on_error = context.on_error
         build = _TypedObject(shaped, keeps, types, delimiter, on_error)
     bound = fields.constants.bind(build, "format_json")
-    return f"{bound}({', '.join(codes[name] for name in ordered)})"
+    values = [codes[name] for name in ordered]
+    general = f"{bound}({', '.join(values)})"
+    if isinstance(build, _FlatObject):
+        return emit_flat_object(shaped, values, keeps, general, fields)
+    return general
 
 
 def _shape(name: str, *, keeps_dot: bool) -> str:

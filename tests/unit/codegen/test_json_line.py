@@ -75,3 +75,7 @@ def test_any_message_comes_back_from_the_object(texts: list[bytes]) -> None:
         if text.isascii() and not text.endswith(b"\r"):
             assert found == expected("sshd", "7", "m" + text.decode())
         assert found["PID"] == "7"
+
+
+def test_the_program_copies_objects_of_plain_lines() -> None:
+    assert "json_line % (" in relay(MIDDLE, "", TEMPLATE).program.source
