@@ -10,7 +10,7 @@ CODE := src tests tools bench examples
 SEEDS ?= 100000
 CASE ?= relay
 
-.PHONY: help run demo check format test sim bench peers clean
+.PHONY: help run demo check format test sim bench bench-micro peers clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ peers: $(DEV_STAMP) ## unpack Debian's syslog-ng, rsyslog and nginx for the test
 
 bench: $(DEV_STAMP) ## run benchmark CASE beside the peers that are there
 	$(BIN)/python bench/run.py --case $(CASE)
+
+bench-micro: $(DEV_STAMP) ## time the kernels of the daemon
+	$(BIN)/pytest bench/micro --benchmark-columns=min,median,rounds --benchmark-sort=name -p no:cacheprovider
 
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var
