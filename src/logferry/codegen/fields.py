@@ -130,6 +130,11 @@ class LineFields:
     sources: dict[str, str] = field(default_factory=dict)
     change_count: int = 0
 
+    @property
+    def ordered_slots(self) -> list[Slot]:
+        """What a row captures, in the order of its groups."""
+        return sorted(self.slots, key=lambda slot: (slot.start, -slot.stop))
+
     def run(self, start: int, stop: int) -> str:
         """Capture atoms ``start`` to ``stop`` and return the variable."""
         slot = Slot(start, stop)

@@ -8,7 +8,7 @@ value's type (``VALUE_TYPES``) is kept beside it, and only where it is not a str
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
 __all__ = ["Message", "Monotonic", "Origin", "Stamp", "UnixNanos"]
 
@@ -19,8 +19,7 @@ Monotonic = NewType("Monotonic", float)
 """Time that only grows, in seconds; for durations and deadlines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A moment and the offset it was written in (seconds east of UTC)."""
 
     unix_ns: UnixNanos

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from logferry.codegen.emit import Constants, SourceWriter, compile_source
 from logferry.codegen.fields import LineFields, MessageFields, Unsupported
 from logferry.codegen.layout import LEGACY, SYSLOG, Layout, Slot, row_pattern
+from logferry.codegen.message_rows import MessageRows
 from logferry.message.batch import RecordBatch
 from logferry.pipeline.paths import Output, PathWriter
 from logferry.pipeline.tallies import Tallies
@@ -47,7 +48,6 @@ _PLAIN_FLAGS = frozenset(
         "threaded",
         "piggyback-errors",
         "store-legacy-msghdr",
-        "no-multi-line",
         "exit-on-eof",
         "ignore-aux-data",
     }
@@ -83,7 +83,7 @@ class _FastBody:
     @property
     def slots(self) -> list[Slot]:
         """What a row captures, in order."""
-        return sorted(self.fields.slots, key=lambda slot: (slot.start, -slot.stop))
+        return self.fields.ordered_slots
 
     @property
     def names(self) -> list[str]:
@@ -143,9 +143,11 @@ class ProgramCompiler:
         out.line()
         if fast is not None:
             form = self._write_fast(out, fast)
+        elif not self._obstacle():
+            self._write_message_rows(out)
         else:
             self._write_plain_lines(out)
-        self._write_frames(out, uses_lines=fast is not None)
+        self._write_frames(out, uses_lines=not self._obstacle())
         self._write_messages(out)
         self._write_route(out)
         namespace: dict[str, Any] = self._constants.values
@@ -177,9 +179,7 @@ class ProgramCompiler:
         obstacle = self._obstacle()
         if obstacle:
             return None, obstacle
-        fields = LineFields(
-            self._layout, self._constants, self._reception, self._local_time_zone
-        )
+        fields = self._line_fields()
         tallies = Tallies(self._metrics, self._constants, is_local=True)
         out = SourceWriter()
         out.indent()
@@ -195,6 +195,11 @@ class ProgramCompiler:
             return None, str(error)
         body = _FastBody(out.text, fields, tallies)
         return body, "everything is read from the line itself"
+
+    def _line_fields(self) -> LineFields:
+        return LineFields(
+            self._layout, self._constants, self._reception, self._local_time_zone
+        )
 
     @property
     def _layout(self) -> Layout:
@@ -346,6 +351,30 @@ class ProgramCompiler:
             ).write_all(self._paths)
         for output, ends in zip(self._outputs.values(), kept, strict=True):
             output.ends_with_newline = ends
+
+    def _write_message_rows(self, out: SourceWriter) -> None:
+        """Write the loop that makes messages of rows, and asks the parser of others."""
+        fields = self._line_fields()
+        maker = MessageRows(fields)
+        slots = fields.ordered_slots
+        values = self._constants.values
+        values["find_all_rows"] = re.compile(
+            row_pattern(fields.layout, slots, odd=True)
+        ).findall
+        with out.block("def lines(chunk, count, origin, now):"):
+            self._write_setup(out, fields)
+            self._write_collectors(out)
+            out.line("clock[0] = now")
+            target = _target([*(fields.slots[slot] for slot in slots), "odd"])
+            with out.block(f"for {target} in find_all_rows(chunk):"):
+                with out.block("if odd:"):
+                    out.line("m = parse(odd[:-1], origin, now)")
+                with out.block("else:"):
+                    maker.write(out)
+                out.line(self._route_call("m"))
+            self._write_return(out, is_joined=False)
+        out.line()
+        out.line()
 
     def _write_plain_lines(self, out: SourceWriter) -> None:
         with out.block("def lines(chunk, count, origin, now):"):
