@@ -39,9 +39,10 @@ def destination_kinds() -> dict[str, DestinationKind]:
     """Return the destination drivers by name."""
     from logferry.destinations.file import kinds as file
     from logferry.destinations.http import kinds as http
+    from logferry.destinations.local import kinds as local
     from logferry.destinations.network import kinds as network
 
-    return {**network.KINDS, **file.KINDS, **http.KINDS}
+    return {**network.KINDS, **file.KINDS, **local.KINDS, **http.KINDS}
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Destinations on this machine that take bytes: pipes, programs, sockets, terminals."""
