@@ -31,6 +31,7 @@ Rules:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = ["Balancer", "BalancerPlan", "Choice", "ProbePlan", "TargetReport"]
 
 _LATENCY_WEIGHT = 0.2  # of the newest measurement in the moving average
+_LATENCY_DECAY_S = 5.0  # an old measurement fades: who was slow is asked again
 _SHARE_MIN = 0.1  # of its weight, at the beginning of a slow start
 
 
@@ -112,10 +114,16 @@ class _Member:
     blames: set[int] = field(default_factory=set)
     is_faulty: bool = False  # it failed for another reason than a blame
     latency_s: float = 0.0
+    measured_at: float = 0.0
     since: float = 0.0
     why: str = ""
     probe_due_at: float | None = None
     is_out: bool = False  # what was last said of it
+
+    def faded(self, now: float) -> float:
+        """Return the latency, less the older its last measurement is."""
+        age_s = max(0.0, now - self.measured_at)
+        return self.latency_s * math.exp(-age_s / _LATENCY_DECAY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +263,11 @@ class Balancer:
             case Balance.STICKY:
                 return sticky(key, allowed, shares)
             case Balance.LEAST_LOADED:
-                members = self._members
+                members = {target: self._members[target] for target in allowed}
                 return least_loaded(
                     allowed,
-                    {target: members[target].in_flight for target in allowed},
-                    {target: members[target].latency_s for target in allowed},
+                    {target: item.in_flight for target, item in members.items()},
+                    {target: item.faded(now) for target, item in members.items()},
                     shares,
                     self._chance,
                 )
@@ -282,6 +290,7 @@ class Balancer:
                 latency_s - member.latency_s
             )
         member.latency_s = latency_s
+        member.measured_at = now
         self.condemned_in_a_row = 0
         self._note_success(choice.target, now)
 
@@ -388,6 +397,18 @@ class Balancer:
             for member in self._members.values()
             for moment in (member.health.retry_at, member.probe_due_at)
             if moment is not None
+        ]
+        return min(moments, default=None)
+
+    def next_trial(self, now: float) -> float | None:
+        """Return when the next failed target will be given a batch, if that is known."""
+        if self.plan.probe is not None:
+            return None
+        moments = [
+            retry_at
+            for target in self.pool.usable()
+            if (retry_at := self._members[target].health.retry_at) is not None
+            and retry_at > now
         ]
         return min(moments, default=None)
 

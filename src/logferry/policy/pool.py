@@ -63,6 +63,10 @@ class Server:
         """Tier and priority: servers of a lower class are used before others."""
         return self.tier, self.priority
 
+    def __hash__(self) -> int:
+        """Return the position: unique in a pool, and asked for at every batch."""
+        return self.position
+
     def is_made_from(self, plan: ServerPlan) -> bool:
         """Tell whether ``plan`` describes this server."""
         mine = (self.name, self.tier, self.weight, self.priority)

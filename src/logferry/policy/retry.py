@@ -243,13 +243,13 @@ class Delivery:
                     settled, self._settled = self._settled, None
                     return settled
         part.has_waited = True
-        deadline = self._balancer.next_deadline()
+        deadline = self._balancer.next_trial(now)
         if self._balancer.usable_count(now):
             pause_s = self._plan.pause.delay_s(max(0, part.rounds - 1), self._chance)
             until = now + min(pause_s, self._plan.reopen_s)
         else:
             until = now + self._plan.reopen_s if deadline is None else deadline
-        return Wait(max(until, now), self._balancer.version)
+        return Wait(until, self._balancer.version)
 
     def abandon(self) -> None:
         """The request under way is cancelled; nobody learns its outcome."""

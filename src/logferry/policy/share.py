@@ -49,16 +49,17 @@ def quotas(
     """
     Return how many of ``count`` workers belong to each target.
 
-    Whole numbers closest to the shares (largest remainder); with equal shares the
-    first targets of ``order`` get one more, as in the reference.
+    Each gets one where there are enough; the rest goes to who is farthest from its
+    share. With equal shares the first targets of ``order`` get one more, as in the
+    reference.
     """
     total = sum(shares[target] for target in order)
     ideal = {target: count * shares[target] / total for target in order}
-    found = {target: math.floor(ideal[target] + 1e-9) for target in order}
-    left = count - sum(found.values())
-    by_rest = sorted(order, key=lambda target: found[target] - ideal[target])
-    for target in by_rest[:left]:
-        found[target] += 1
+    found = dict.fromkeys(order, int(count >= len(order)))
+    for _ in range(count - sum(found.values())):
+        # Rounded, so that equal shares are equal whatever the division left over.
+        needy = max(order, key=lambda target: round(ideal[target] - found[target], 9))
+        found[needy] += 1
     return found
 
 
