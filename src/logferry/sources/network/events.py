@@ -13,6 +13,7 @@ __all__ = [
     "ConnectionRejected",
     "FrameTooLarge",
     "InvalidFrameHeader",
+    "InvalidProxyHeader",
     "ReadFailed",
     "SourceResumed",
     "SourceSuspended",
@@ -64,6 +65,18 @@ class InvalidFrameHeader(Event):
 
     level: ClassVar[Level] = Level.ERROR
     text: ClassVar[str] = "Invalid frame header"
+
+    header: str
+    peer_addr: str
+    local_addr: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidProxyHeader(Event):
+    """A client begins without a PROXY protocol header; the connection is closed."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Error parsing PROXY protocol header"
 
     header: str
     peer_addr: str

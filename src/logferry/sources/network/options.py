@@ -157,14 +157,14 @@ _NETWORK = {
     "nul-terminated": Transport("nul", "bsdsyslog+nul-terminated", 514),
     "proxied-tcp": Transport("line", "bsdsyslog+proxied-tcp", 514, proxied="yes"),
     "proxied-tls": Transport(
-        "line", "bsdsyslog+proxied-tls", 514, tls="yes", proxied="yes"
+        "line", "bsdsyslog+proxied-tls", 514, tls="yes", proxied="inside-tls"
     ),
     "proxied-tls-passthrough": Transport(
         "line",
         "bsdsyslog+proxied-tls-passthrough",
         514,
         tls="yes",
-        proxied="inside-tls",
+        proxied="yes",
     ),
     "proxied-udp": Transport("datagram", "bsdsyslog+proxied-udp", 514, proxied="yes"),
 }
@@ -176,9 +176,11 @@ _SYSLOG = {
     "text-with-nuls": Transport("line-with-nuls", "rfc5424+text-with-nuls", 601),
     "nul-terminated": Transport("nul", "rfc5424+nul-terminated", 601),
     "proxied-tcp": Transport("octet-count", "rfc6587", 601, proxied="yes"),
-    "proxied-tls": Transport("octet-count", "rfc5425", 6514, tls="yes", proxied="yes"),
-    "proxied-tls-passthrough": Transport(
+    "proxied-tls": Transport(
         "octet-count", "rfc5425", 6514, tls="yes", proxied="inside-tls"
+    ),
+    "proxied-tls-passthrough": Transport(
+        "octet-count", "rfc5425", 6514, tls="yes", proxied="yes"
     ),
     "proxied-udp": Transport("datagram", "rfc5426", 514, proxied="yes"),
 }
