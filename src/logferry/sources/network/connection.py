@@ -5,7 +5,7 @@ All connections of the process read into one buffer: a read is turned into a chu
 before anything else runs. Reading stops while more messages than the window are not
 acknowledged by every flow-controlled destination, which pushes back on the client
 through TCP; it also stops while the TLS handshake or the name of the client is not
-there yet.
+there yet. A PROXY protocol header, outside or inside TLS, changes who the client is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from logferry.runtime.environment import Environment
     from logferry.runtime.tls import TlsPipe
     from logferry.sources.base import Intake
+    from logferry.sources.network.accounts import ClientAccount
+    from logferry.sources.network.opening import Opened, Opening
+    from logferry.sources.network.proxy_header import Endpoints
     from logferry.syslog.framing import Framer
 
 __all__ = ["Connection", "ConnectionOwner"]
@@ -42,8 +45,14 @@ class ConnectionOwner(Protocol):
     def on_connection_closed(self, connection: Connection) -> None:
         """The connection is closed."""
 
+    def on_proxied(self, connection: Connection, endpoints: Endpoints) -> None:
+        """A proxy said who the client is; ``go_on_as`` is owed."""
+
     def on_transport_error(self, reason: str, detail: str) -> None:
         """Count an error: ``invalid-frame-header``, ``tls-handshake`` …."""
+
+    def on_window_full(self) -> None:
+        """Reading stops until something is settled."""
 
 
 class Connection:
@@ -54,9 +63,8 @@ class Connection:
         sock: the accepted socket; owned by the connection from now on.
         framer: cuts bytes into frames.
         pipe: TLS, when the transport has it.
-        origin: what all its messages share.
-        intake: where chunks go.
-        window: how many messages may be unacknowledged.
+        opening: what comes before TLS and frames, if anything.
+        inner_opening: what comes inside TLS before frames, if anything.
 
     """
 
@@ -70,6 +78,8 @@ class Connection:
         intake: Intake,
         environment: Environment,
         owner: ConnectionOwner,
+        opening: Opening | None = None,
+        inner_opening: Opening | None = None,
     ) -> None:
         self._loop = loop
         self._sock = sock
@@ -77,8 +87,13 @@ class Connection:
         self._pipe = pipe
         # A line that is longer than a read does not fit behind another in the buffer.
         self._lines: LineFramer | None = None
-        if isinstance(framer, LineFramer) and pipe is None:
-            self._lines = framer if framer.size_max <= READ_SIZE_BYTES else None
+        if isinstance(framer, LineFramer) and framer.size_max <= READ_SIZE_BYTES:
+            self._lines = framer
+        self._opening = opening
+        self._inner_opening = inner_opening
+        self._proxied: Endpoints | None = None  # what a proxy said
+        self._waiting: bytes | None = None  # bytes that wait for the client's name
+        self._is_ending = False
         self._intake = intake
         self._environment = environment
         self._owner = owner
@@ -91,14 +106,36 @@ class Connection:
         self.descriptor = sock.fileno()
         self.client = ""
         self.local = ""
+        self.account: ClientAccount | None = None
         self.last_read_at: float = environment.clock()
 
     def start(self, origin: Origin, window: int) -> None:
         """Begin to read; ``origin`` holds the client's resolved name."""
-        self._origin = origin
         self._window = window
-        if not self._is_closed:
+        if self._waiting is not None:  # another source waited for the same name
+            self.go_on_as(origin)
+            return
+        self._origin = origin
+        if not self._is_closed and not self._is_suspended:
             self._resume_reading()
+
+    def endpoints(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Return address and port of the client and of our side, proxied or not."""
+        if self._proxied is not None:
+            ends = self._proxied
+            source = ends.source_ip, ends.source_port
+            return source, (ends.target_ip, ends.target_port)
+        try:
+            peer = self._sock.getpeername()
+        except OSError:  # it has gone: reading will say so
+            peer = ("", 0)
+        local = self._sock.getsockname()
+        return (peer[0], peer[1]), (local[0], local[1])
+
+    def adopt(self, intake: Intake, owner: ConnectionOwner) -> None:
+        """Belong to another source from now on; ``start`` follows."""
+        self._intake = intake
+        self._owner = owner
 
     @property
     def unacked_count(self) -> int:
@@ -137,7 +174,9 @@ class Connection:
             self._finish()
             return
         self.last_read_at = self._environment.clock()
-        if self._pipe is not None:
+        if self._opening is not None:
+            self._open(self._opening, data)
+        elif self._pipe is not None:
             self._read_tls(data)
         elif self._lines is not None and data is not None:
             self._deliver(data)
@@ -154,7 +193,7 @@ class Connection:
         that it is copied once. ``None`` or nothing is the end of the stream.
         """
         lines = self._lines
-        if lines is None:
+        if lines is None or self._pipe is not None or self._opening is not None:
             count = self._sock.recv_into(_BUFFER, READ_SIZE_BYTES)
             return bytes(_VIEW[:count])
         offset = len(lines.rest)
@@ -162,6 +201,79 @@ class Connection:
             _BUFFER[:offset] = lines.rest
         count = self._sock.recv_into(_VIEW[offset:], READ_SIZE_BYTES)
         return lines.feed_buffer(_BUFFER, offset + count) if count else None
+
+    def _open(self, opening: Opening, data: bytes | None) -> None:
+        """Take what comes before TLS and frames."""
+        if not data:
+            self._close()
+            return
+        opened = self._understand(opening, data)
+        if opened is None:
+            return
+        self._opening = None
+        if not opened.is_tls and opening.detects_tls:
+            self._pipe = None
+        if opened.endpoints is not None:
+            self._wait_for_name(opened.endpoints, opened.rest)
+        elif opened.rest:
+            self._take_wire(opened.rest)
+
+    def _understand(self, opening: Opening, data: bytes) -> Opened | None:
+        try:
+            return opening.feed(data)
+        except FramingError as error:
+            header = error.header.decode("utf-8", "backslashreplace")
+            self._environment.log.emit(
+                events.InvalidProxyHeader(header, self.client, self.local)
+            )
+            self._owner.on_transport_error("proxy-header", header)
+            self._close()
+            return None
+
+    def _take_wire(self, data: bytes) -> None:
+        """Go on with bytes as the socket brought them."""
+        if self._pipe is not None:
+            self._read_tls(data)
+        else:
+            self._take(data)
+
+    def _wait_for_name(self, endpoints: Endpoints, rest: bytes) -> None:
+        self._pause_reading()
+        self._proxied = endpoints
+        self._waiting = rest
+        self._owner.on_proxied(self, endpoints)
+
+    def go_on_as(self, origin: Origin) -> None:
+        """Read on; ``origin`` is what a proxy said, with the client's name."""
+        rest, self._waiting = self._waiting, None
+        if self._is_closed or rest is None:
+            return
+        self._origin = origin
+        # Before a TLS handshake the rest is cipher bytes, after it plain ones.
+        is_cipher = self._pipe is not None and not self._pipe.is_open
+        if rest and is_cipher:
+            self._take_wire(rest)
+        elif rest:
+            self._take(rest)
+        if self._is_ending:
+            self._finish()
+        elif not self._is_suspended and self._waiting is None:
+            self._resume_reading()
+
+    def _take_plain(self, data: bytes) -> None:
+        """Take what came out of TLS."""
+        opening = self._inner_opening
+        if opening is None:
+            self._take(data)
+            return
+        opened = self._understand(opening, data)
+        if opened is None:
+            return
+        self._inner_opening = None
+        if opened.endpoints is not None:
+            self._wait_for_name(opened.endpoints, opened.rest)
+        elif opened.rest:
+            self._take(opened.rest)
 
     def _read_tls(self, data: bytes | None) -> None:
         pipe = self._pipe
@@ -177,7 +289,7 @@ class Connection:
             return
         self._send(pipe.take())
         if plain:
-            self._take(plain)
+            self._take_plain(plain)
         if not data or pipe.at_eof:
             pipe.close()  # the answer to close_notify (RFC 8446, 6.1)
             self._send(pipe.take())
@@ -228,6 +340,10 @@ class Connection:
         else:
             receipt = self._intake.frames(frames, self._origin, self._on_settled)
         self._unacked_count += receipt.message_count
+        if self.account is not None:
+            is_chunk = isinstance(frames, bytes)
+            length = len(frames) if is_chunk else sum(map(len, frames))  # type: ignore[arg-type]
+            self.account.count(receipt.message_count, length)
         self._check_window()
 
     def _on_settled(self, receipt: Receipt) -> None:
@@ -244,6 +360,7 @@ class Connection:
         self._is_suspended = is_full
         if is_full:
             self._pause_reading()
+            self._owner.on_window_full()
             event = events.SourceSuspended(self._location(), self.client)
             self._environment.log.emit(event)
         else:
@@ -254,6 +371,9 @@ class Connection:
 
     def _finish(self) -> None:
         """Deliver what is left without an end of line, then close."""
+        if self._waiting is not None:
+            self._is_ending = True
+            return
         self._deliver(self._framer.finish())
         self._close()
 

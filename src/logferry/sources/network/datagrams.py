@@ -10,16 +10,30 @@ from __future__ import annotations
 
 import socket
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from logferry.runtime.resolver import Resolver
     from logferry.runtime.tasks import Tasks
 
-__all__ = ["DatagramReceiver"]
+__all__ = ["DatagramReceiver", "ProxiedSender", "Sender", "Unwrap", "bind_address"]
+
+
+class ProxiedSender(NamedTuple):
+    """Who sent a datagram, and where to, as a proxy tells it."""
+
+    source_ip: str
+    source_port: int
+    target_ip: str
+    target_port: int
+
+
+Sender: TypeAlias = tuple[str, int] | ProxiedSender
+Unwrap: TypeAlias = Callable[[bytes, Sender], tuple[bytes, Sender] | None]
+"""Returns what is behind a header and who sent it; ``None`` refuses the datagram."""
 
 _DATAGRAMS_PER_TURN = 2048
 _DATAGRAM_BYTES_MAX = 65_536
@@ -36,6 +50,8 @@ class DatagramReceiver:
     Args:
         sock: bound and non-blocking.
         deliver: takes frames, the sender's address and its name.
+        unwrap: takes a header off that says who really sent it, if there is one;
+            ``None`` refuses the datagram.
 
     """
 
@@ -45,16 +61,16 @@ class DatagramReceiver:
         sock: socket.socket,
         resolver: Resolver,
         tasks: Tasks,
-        deliver: Callable[[list[bytes], tuple[str, int], bytes], None],
+        deliver: Callable[[list[bytes], Sender, bytes], None],
+        unwrap: Unwrap | None = None,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._resolver = resolver
         self._tasks = tasks
         self._deliver = deliver
-        self._waiting: OrderedDict[str, list[tuple[bytes, tuple[str, int]]]] = (
-            OrderedDict()
-        )
+        self._unwrap = unwrap
+        self._waiting: OrderedDict[str, list[tuple[bytes, Sender]]] = OrderedDict()
         self._waiting_count = 0
         self._is_reading = False
         self.resume()
@@ -74,12 +90,17 @@ class DatagramReceiver:
     def _on_readable(self) -> None:
         receive = self._sock.recvfrom
         run: list[bytes] = []
-        sender: tuple[str, int] | None = None
+        sender: Sender | None = None
         for _ in range(_DATAGRAMS_PER_TURN):
             try:
                 data, address = receive(_DATAGRAM_BYTES_MAX)
             except OSError:
                 break
+            if self._unwrap is not None:
+                unwrapped = self._unwrap(data, address)
+                if unwrapped is None:
+                    continue
+                data, address = unwrapped
             data = data.rstrip(_STRIP)
             if not data:
                 continue
@@ -91,7 +112,7 @@ class DatagramReceiver:
         if run and sender is not None:
             self._hand_on(run, sender)
 
-    def _hand_on(self, frames: list[bytes], sender: tuple[str, int]) -> None:
+    def _hand_on(self, frames: list[bytes], sender: Sender) -> None:
         address = sender[0]
         name = self._resolver.known(address)
         if address in self._waiting or (
@@ -111,6 +132,21 @@ class DatagramReceiver:
         self._waiting_count -= len(entries)
         for frame, sender in entries:
             self._deliver([frame], sender, name)
+
+    def hand_over(
+        self,
+        resolver: Resolver,
+        tasks: Tasks,
+        deliver: Callable[[list[bytes], Sender, bytes], None],
+        unwrap: Unwrap | None = None,
+    ) -> None:
+        """Work for another source from now on, with what waits for a name."""
+        self._resolver = resolver
+        self._tasks = tasks
+        self._deliver = deliver
+        self._unwrap = unwrap
+        for address in self._waiting:
+            tasks.start(self._resolve(address), f"name of {address}")
 
     def close(self) -> None:
         """Stop reading and close the socket."""

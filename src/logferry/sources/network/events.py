@@ -14,6 +14,7 @@ __all__ = [
     "FrameTooLarge",
     "InvalidFrameHeader",
     "InvalidProxyHeader",
+    "KeyLocked",
     "ReadFailed",
     "SourceResumed",
     "SourceSuspended",
@@ -138,3 +139,17 @@ class SourceResumed(Event):
 
     source: str
     client: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLocked(Event):
+    """The source stays closed until the passphrase of its key is given."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "Error loading private key, the source waits for its passphrase"
+        " (credentials add KEYFILE PASSPHRASE)"
+    )
+
+    keyfile: str
+    driver: str

@@ -13,7 +13,10 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from logferry.errors import FramingError, TlsFailed
 from logferry.message.model import Origin
+from logferry.runtime.activation import activated_inet
+from logferry.runtime.credentials import is_locked
 from logferry.runtime.listeners import Listener, bind_inet, service_port
 from logferry.runtime.resolver import Resolver
 from logferry.runtime.streams import describe_address
@@ -21,8 +24,17 @@ from logferry.runtime.tasks import Tasks
 from logferry.runtime.tls import TlsPipe, server_context
 from logferry.sources.base import SourceKind
 from logferry.sources.network import events
+from logferry.sources.network.accounts import SourceAccounts
 from logferry.sources.network.connection import Connection
-from logferry.sources.network.datagrams import DatagramReceiver, bind_address
+from logferry.sources.network.datagrams import (
+    DatagramReceiver,
+    ProxiedSender,
+    Sender,
+    Unwrap,
+    bind_address,
+)
+from logferry.sources.network.dynamic_window import DynamicWindow
+from logferry.sources.network.opening import Opening
 from logferry.sources.network.options import (
     InetSourceOptions,
     NetworkSourceOptions,
@@ -31,23 +43,25 @@ from logferry.sources.network.options import (
     UdpSourceOptions,
     transport_of,
 )
+from logferry.sources.network.proxy_header import Endpoints, parse_proxy_header
 from logferry.sources.options import naming_of, reception_of
 from logferry.syslog.framing import make_framer
-from logferry.telemetry.counters import Legacy
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from logferry.config.nodes import Spec
     from logferry.message.batch import Receipt
     from logferry.runtime.environment import Environment
     from logferry.runtime.tls_options import TlsOptions
-    from logferry.sources.base import Intake
+    from logferry.sources.base import Intake, Source
     from logferry.syslog.reception import Reception
 
 __all__ = ["KINDS", "NetworkSource"]
 
 _WINDOW_MIN = 100
+_SHOWN_BYTES = 60
 _IDLE_CHECKS_PER_TIMEOUT = 4
 
 
@@ -68,30 +82,16 @@ class NetworkSource:
         self._connections: set[Connection] = set()
         self._context: ssl.SSLContext | None = None
         self._unacked_count = 0
-        self._count_connections()
-
-    def _count_connections(self) -> None:
-        metrics, options = self._environment.metrics, self._options
-        labels = {
-            "direction": "input",
-            "driver": self._spec.kind,
-            "id": self.id,
-            "transport": self._transport.name,
-            "address": options.localip or "0.0.0.0",
-        }
-        self._connected = metrics.gauge("socket_connections", labels)
-        self._rejected = metrics.counter("socket_rejected_connections_total", labels)
-        metrics.gauge("socket_max_connections", labels).value = options.max_connections
-        self._processed = metrics.counter(
-            "",
-            legacy=Legacy(
-                f"src.{self._spec.kind}", self.id, self._legacy_instance(), "processed"
-            ),
+        self._local = ("", 0)
+        address = f"{self._options.localip or '0.0.0.0'}:{self._port}"
+        self._accounts = SourceAccounts(
+            environment.metrics,
+            (spec.kind, spec.id),
+            self._transport.name,
+            address,
+            connections=lambda: self._connections,
         )
-
-    def _legacy_instance(self) -> str:
-        word = "udp" if self._transport.is_datagram else "tcp"
-        return f"{word},{self._options.localip or '127.0.0.1'}"
+        self._accounts.connections_max.value = self._options.max_connections
 
     @property
     def _port(self) -> int:
@@ -102,30 +102,115 @@ class NetworkSource:
             options.port, "udp" if self._transport.is_datagram else "tcp"
         )
 
+    def inherit(self, old: Source) -> bool:
+        """Take over the sockets of a source with the same address and transport."""
+        if not isinstance(old, NetworkSource) or not self._has_address_of(old):
+            return False
+        self._listener, old._listener = old._listener, None
+        self._receiver, old._receiver = old._receiver, None
+        if self._listener is not None:
+            self._listener.hand_over(
+                self._options.listen_backlog, self._options, self._on_accepted
+            )
+        if self._receiver is not None:
+            self._local = old._local
+            self._receiver.hand_over(
+                self._resolver,
+                self._tasks,
+                self._deliver_datagrams,
+                self._unwrap_by(),
+            )
+        if self._options.keep_alive:
+            for connection in tuple(old._connections):
+                self._adopt(connection)
+            old._connections.clear()
+        return True
+
+    def _has_address_of(self, old: NetworkSource) -> bool:
+        ours, theirs = self._options, old._options
+        return (
+            (old._listener is not None or old._receiver is not None)
+            and self._spec.kind == old._spec.kind
+            and self._transport == old._transport
+            and self._port == old._port
+            and (ours.localip, ours.family) == (theirs.localip, theirs.family)
+            and ours.tls == theirs.tls
+        )
+
+    def _adopt(self, connection: Connection) -> None:
+        """Go on with a connection that another source accepted."""
+        self._connections.add(connection)
+        self._accounts.connected.value = len(self._connections)
+        peer, local = connection.endpoints()
+        connection.adopt(self._intake, self)
+        self._account_for(connection, peer[0])
+        self._begin(connection, peer, local)
+
+    def on_reload(self) -> None:
+        """Close the connections when they are not to be kept."""
+        if not self._options.keep_alive:
+            for connection in tuple(self._connections):
+                connection.close()
+
     async def start(self) -> None:
         """Listen. Raises ``TransportError`` when the address cannot be had."""
         options, loop = self._options, asyncio.get_running_loop()
-        if options.tls is not None and self._transport.tls != "no":
-            self._context = server_context(cast("TlsOptions", options.tls))
+        if not self._unlock():
+            return
+        self._accounts.open()
+        if options.idle_timeout and not self._transport.is_datagram:
+            self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
+        if options.dynamic_window_size and not self._transport.is_datagram:
+            self._tasks.start(self._divide_window(), f"window of {self.id}")
+        if self._listener is not None or self._receiver is not None:
+            return  # inherited
         is_datagram = self._transport.is_datagram
-        sock = bind_inet(
+        kind = socket.SOCK_DGRAM if is_datagram else socket.SOCK_STREAM
+        sock = activated_inet(
+            options.localip, self._port, kind, options.family
+        ) or bind_inet(
             options.localip,
             self._port,
-            socket.SOCK_DGRAM if is_datagram else socket.SOCK_STREAM,
+            kind,
             options,
             shares_port=self._environment.worker_count > 1,
         )
         if is_datagram:
             self._local = bind_address(sock)
             self._receiver = DatagramReceiver(
-                loop, sock, self._resolver, self._tasks, self._deliver_datagrams
+                loop,
+                sock,
+                self._resolver,
+                self._tasks,
+                self._deliver_datagrams,
+                self._unwrap_by(),
             )
             return
         self._listener = Listener(
             loop, sock, options.listen_backlog, options, self._on_accepted
         )
-        if options.idle_timeout:
-            self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
+
+    def _unlock(self) -> bool:
+        """Make the TLS context; false while its key waits for a passphrase."""
+        options, credentials = self._options, self._environment.credentials
+        if options.tls is None or self._transport.tls == "no":
+            return True
+        tls = cast("TlsOptions", options.tls)
+        secret = credentials.secret(tls.key_file)
+        try:
+            self._context = server_context(tls, secret)
+        except TlsFailed:
+            if not is_locked(tls.key_file):
+                raise
+            credentials.note(tls.key_file, is_good=False)
+            self._environment.log.emit(events.KeyLocked(tls.key_file, self.id))
+            credentials.wait_for(tls.key_file, self._on_passphrase)
+            return False
+        credentials.note(tls.key_file, is_good=True)
+        return True
+
+    def _on_passphrase(self) -> None:
+        self._tasks.start(self.start(), f"opening of {self.id}")
 
     @property
     def address(self) -> tuple[str, int]:
@@ -141,7 +226,7 @@ class NetworkSource:
         local = describe_address(sock, sock.getsockname())
         if len(self._connections) >= options.max_connections:
             sock.close()
-            self._rejected.add(1)
+            self._accounts.rejected.add(1)
             log.emit(
                 events.ConnectionRejected(
                     client,
@@ -161,6 +246,7 @@ class NetworkSource:
         pipe = None
         if self._context is not None:
             pipe = TlsPipe(self._context, server_side=True)
+        opening, inner_opening = self._openings()
         connection = Connection(
             asyncio.get_running_loop(),
             sock,
@@ -169,26 +255,58 @@ class NetworkSource:
             intake=self._intake,
             environment=self._environment,
             owner=self,
+            opening=opening,
+            inner_opening=inner_opening,
         )
         connection.client, connection.local = client, local
         self._connections.add(connection)
-        self._connected.value = len(self._connections)
+        self._accounts.connected.value = len(self._connections)
         log.emit(events.ConnectionAccepted(connection.descriptor, client, local))
-        self._begin(connection, cast("tuple[str, int]", address), sock.getsockname())
+        peer = cast("tuple[str, int]", address)
+        self._account_for(connection, peer[0])
+        self._begin(connection, peer, sock.getsockname())
+
+    def _account_for(self, connection: Connection, address: str) -> None:
+        account = connection.account = self._accounts.client(address)
+        account.connection_count += 1
+
+    def _openings(self) -> tuple[Opening | None, Opening | None]:
+        """Return what connections begin with, outside and inside TLS."""
+        transport = self._transport
+        is_outside = transport.proxied == "yes"
+        detects_tls = transport.tls == "auto" and self._context is not None
+        outer = inner = None
+        if is_outside or detects_tls:
+            outer = Opening(is_proxied=is_outside, detects_tls=detects_tls)
+        if transport.proxied == "inside-tls":
+            inner = Opening(is_proxied=True, detects_tls=False)
+        return outer, inner
+
+    def on_proxied(self, connection: Connection, endpoints: Endpoints) -> None:
+        """Find the name of the client that a proxy speaks for."""
+        source = (endpoints.source_ip, endpoints.source_port)
+        target = (endpoints.target_ip, endpoints.target_port)
+        self._name(
+            source[0],
+            lambda name: connection.go_on_as(self._origin(source, target, name, 6)),
+        )
 
     def _begin(
         self, connection: Connection, peer: tuple[str, int], local: tuple[str, int]
     ) -> None:
-        start = partial(self._start_connection, connection, peer, local)
-        name = self._resolver.known(peer[0])
+        self._name(peer[0], partial(self._start_connection, connection, peer, local))
+
+    def _name(self, address: str, use: Callable[[bytes], None]) -> None:
+        """Call ``use`` with the name of ``address``, now or when it is known."""
+        name = self._resolver.known(address)
         if name is not None:
-            start(name)
+            use(name)
             return
 
         async def resolve() -> None:
-            start(await self._resolver.name(peer[0]))
+            use(await self._resolver.name(address))
 
-        self._tasks.start(resolve(), f"name of {peer[0]}")
+        self._tasks.start(resolve(), f"name of {address}")
 
     def _start_connection(
         self,
@@ -218,11 +336,38 @@ class NetworkSource:
         options = self._options
         return max(_WINDOW_MIN, options.log_iw_size // options.max_connections)
 
+    def _unwrap_by(self) -> Unwrap | None:
+        return self._unwrap if self._transport.proxied == "yes" else None
+
+    def _unwrap(self, data: bytes, sender: Sender) -> tuple[bytes, Sender] | None:
+        """Take the PROXY protocol header off a datagram; ``None`` when it is wrong."""
+        try:
+            header = parse_proxy_header(data)
+        except FramingError:
+            header = None
+        if header is None or header.version == 1:  # text is for streams only
+            shown = data[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
+            self._environment.log.emit(
+                events.InvalidProxyHeader(shown, sender[0], self._local[0])
+            )
+            self.on_transport_error("proxy-header", shown)
+            return None
+        ends = header.endpoints
+        if ends is not None:
+            sender = ProxiedSender(
+                ends.source_ip, ends.source_port, ends.target_ip, ends.target_port
+            )
+        return data[header.size :], sender
+
     def _deliver_datagrams(
-        self, frames: list[bytes], sender: tuple[str, int], name: bytes
+        self, frames: list[bytes], sender: Sender, name: bytes
     ) -> None:
-        origin = self._origin(sender, self._local, name, 17)
+        local = self._local
+        if isinstance(sender, ProxiedSender):
+            local = sender.target_ip, sender.target_port
+        origin = self._origin((sender[0], sender[1]), local, name, 17)
         receipt = self._intake.frames(frames, origin, self._on_settled)
+        self._accounts.client(sender[0]).count(len(frames), sum(map(len, frames)))
         self._unacked_count += receipt.message_count
         if self._unacked_count >= self._options.log_iw_size:
             assert self._receiver is not None
@@ -238,7 +383,9 @@ class NetworkSource:
     def on_connection_closed(self, connection: Connection) -> None:
         """Forget the connection."""
         self._connections.discard(connection)
-        self._connected.value = len(self._connections)
+        if connection.account is not None:
+            connection.account.connection_count -= 1
+        self._accounts.connected.value = len(self._connections)
         self._environment.log.emit(
             events.ConnectionClosed(
                 connection.descriptor, connection.client, connection.local
@@ -247,12 +394,28 @@ class NetworkSource:
 
     def on_transport_error(self, reason: str, detail: str) -> None:
         """Count what a client did wrong."""
-        labels = {"driver": self._spec.kind, "id": self.id, "reason": reason}
         if reason == "tls-handshake":
-            labels["tls_error_string"] = detail
-        self._environment.metrics.counter(
-            "input_transport_errors_total", labels, dynamic=True
-        ).add(1)
+            # OpenSSL's symbol and its text; Python tells only one of the two.
+            symbol = detail.upper().replace(" ", "_")
+            self._accounts.on_error(reason, tls_error=symbol, tls_error_string=detail)
+        else:
+            self._accounts.on_error(reason)
+
+    def on_window_full(self) -> None:
+        """Count that a connection has to wait."""
+        self._accounts.window_full.add(1)
+
+    async def _divide_window(self) -> None:
+        """Share the dynamic window among busy connections."""
+        options = self._options
+        dynamic = DynamicWindow(
+            options.dynamic_window_size, options.dynamic_window_realloc_ticks
+        )
+        while True:
+            await asyncio.sleep(options.dynamic_window_stats_freq)
+            shares = dynamic.look(self._connections)
+            for connection, share in (shares or {}).items():
+                connection.window = self._window() + share
 
     async def _close_idle(self) -> None:
         timeout_s = self._options.idle_timeout
@@ -273,7 +436,11 @@ class NetworkSource:
             self._receiver = None
         for connection in tuple(self._connections):
             connection.close()
+        if self._options.tls is not None:
+            key = cast("TlsOptions", self._options.tls).key_file
+            self._environment.credentials.forget_waiting(key, self._on_passphrase)
         await self._tasks.cancel()
+        self._accounts.close()
 
 
 def _reception(spec: Spec) -> Reception:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from logferry.message.batch import Receipt
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Intake
+    from logferry.sources.network.proxy_header import Endpoints
     from logferry.syslog.reception import Reception
 
 __all__ = ["KINDS", "UnixDgramSource", "UnixStreamSource", "bind_unix"]
@@ -203,6 +204,12 @@ class UnixStreamSource(_LocalSource):
                 connection.descriptor, connection.client, connection.local
             )
         )
+
+    def on_window_full(self) -> None:
+        """Nothing to count: the connection says that it is suspended."""
+
+    def on_proxied(self, connection: Connection, endpoints: Endpoints) -> None:
+        """Never called: nothing stands between local programs and us."""
 
     def on_transport_error(self, reason: str, detail: str) -> None:
         """Count what a client did wrong; text on a local socket cannot be wrong."""
