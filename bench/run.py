@@ -1,7 +1,8 @@
 """
 Run benchmark cases on logferry and on the peers that are there, in turn.
 
-A case is a folder in ``cases/``: ``site.conf`` with ``@INPUT@``, ``@OUTPUT@`` and
+A case is a folder in ``cases/``: ``site.conf`` (and, where rsyslog takes part,
+``rsyslog.conf``) with ``@INPUT@``, ``@OUTPUT@`` and
 ``@FILE@`` for ports and file, and ``load.toml``. The same configuration and the same
 load go to every program. Sender and sink are processes of their own (``load.py``);
 CPU time is that of the daemon alone, user and system, from /proc. Rounds alternate
@@ -34,6 +35,16 @@ PEERS = (
     Path(os.environ.get("LOGFERRY_PEERS") or Path.home() / ".cache/logferry-peers")
     / "root"
 )
+LIBRARIES = {
+    "LD_LIBRARY_PATH": ":".join(
+        str(PEERS / folder)
+        for folder in (
+            "usr/lib/x86_64-linux-gnu",
+            "lib/x86_64-linux-gnu",
+            "usr/lib/syslog-ng",
+        )
+    )
+}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,6 +66,7 @@ class Program:
     name: str
     version: str
     command: str
+    config: str = "site.conf"  # the file of a case that it reads
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,12 +109,13 @@ def programs() -> list[Program]:
     if binary.exists():
         modules = f"--module-path={PEERS}/usr/lib/syslog-ng/3.38"
         peer = syslog_ng("syslog-ng", "@version: 3.38\n", binary, modules)
-        folders = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
-        libraries = (*folders, "usr/lib/syslog-ng")
-        peer.environment["LD_LIBRARY_PATH"] = ":".join(
-            str(PEERS / item) for item in libraries
-        )
+        peer.environment.update(LIBRARIES)
         found.append(peer)
+    binary = PEERS / "usr/sbin/rsyslogd"
+    if binary.exists():
+        modules = f"-M {PEERS}/usr/lib/x86_64-linux-gnu/rsyslog"
+        command = f"{binary} -n -f {{conf}} -i {{dir}}/pid {modules}"
+        found.append(Program("rsyslog", "", command, "rsyslog.conf", LIBRARIES))
     other = os.environ.get("LOGFERRY_BENCH_PEER")
     if other:
         found.append(syslog_ng("peer", "@version: current\n", Path(other)))
@@ -185,7 +198,7 @@ def run_round(program: Program, case: Path, load: Load) -> Result:
         folder = Path(name)
         ports = free_port(), free_port()
         output = folder / "out.log"
-        text = program.version + (case / "site.conf").read_text()
+        text = program.version + (case / program.config).read_text()
         text = text.replace("@INPUT@", str(ports[0])).replace("@OUTPUT@", str(ports[1]))
         conf = folder / "site.conf"
         text = text.replace("@FILE@", str(output)).replace("@DIR@", name)
@@ -282,6 +295,8 @@ def run_case(case: Path, rounds: int, size: int | None) -> dict[str, dict[str, f
     results: dict[str, list[Result]] = {}
     for _ in range(load.get("rounds", rounds)):
         for program in programs():
+            if not (case / program.config).exists():
+                continue
             result = run_round(program, case, load)
             results.setdefault(program.name, []).append(result)
     rows = {name: describe(items) for name, items in results.items()}
@@ -326,7 +341,13 @@ def main() -> None:
             "python": platform.python_version(),
             "system": platform.release(),
         }
-        text = json.dumps({"machine": machine, "cases": figures}, indent=2)
+        report = {
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": machine,
+            "peers": {item.name: item.command.split()[0] for item in programs()[1:]},
+            "cases": figures,
+        }
+        text = json.dumps(report, indent=2)
         options.output.write_text(text + "\n")
 
 
