@@ -22,7 +22,8 @@ WIDTH, LEFT, BAR, GAP = 760, 150, 15, 12
 
 def text(x: float, y: float, words: str, anchor: str = "start", more: str = "") -> str:
     """Return a text element."""
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" {more}>{escape(words)}</text>'
+    place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
+    return f"<text {place} {more}>{escape(words)}</text>"
 
 
 def draw(figures: dict[str, dict[str, dict[str, float]]], caption: str) -> str:
@@ -56,10 +57,13 @@ def draw(figures: dict[str, dict[str, dict[str, float]]], caption: str) -> str:
         8, 14, "CPU nanoseconds a message (less is better)", more='font-weight="bold"'
     )
     foot = text(8, height - 8, caption, more='fill="#666"')
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{height:.0f}" font-family="sans-serif" font-size="12">'
+    )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-            f'height="{height:.0f}" font-family="sans-serif" font-size="12">',
+            opening,
             '<rect width="100%" height="100%" fill="white"/>',
             head,
             *legend,

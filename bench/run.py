@@ -122,6 +122,19 @@ def programs() -> list[Program]:
     return found
 
 
+def version_of(program: Program) -> str:
+    """Return what a peer says of itself."""
+    flag = "-v" if program.name == "rsyslog" else "-V"
+    answer = subprocess.run(
+        [program.command.split()[0], flag],
+        env={**os.environ, **program.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.partition("\n")[0].partition(" (aka")[0].strip()
+
+
 def family(pid: int) -> list[int]:
     """Return a process and its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -344,7 +357,7 @@ def main() -> None:
         report = {
             "date": time.strftime("%Y-%m-%d"),
             "machine": machine,
-            "peers": {item.name: item.command.split()[0] for item in programs()[1:]},
+            "peers": {item.name: version_of(item) for item in programs()[1:]},
             "cases": figures,
         }
         text = json.dumps(report, indent=2)
