@@ -26,6 +26,7 @@ from logferry.queues.rows import Row, decode_ranges, encode_ranges
 from logferry.queues.work import Done, Load, Totals, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["APPLICATION_ID", "NoRoom", "Storage", "connect_readonly", "read_totals"]
@@ -76,6 +77,13 @@ def meta_checksum(
     return zlib.crc32(text.encode("utf-8", "surrogateescape"))
 
 
+def connect_for_writing(path: Path) -> sqlite3.Connection:
+    """Open a queue file. Raises ``sqlite3.Error``."""
+    return sqlite3.connect(
+        path, check_same_thread=False, isolation_level=None, timeout=10.0
+    )
+
+
 class Storage:
     """
     An open queue file.
@@ -86,6 +94,7 @@ class Storage:
         is_synchronous: ``fsync`` at every commit.
         shrink_ratio: an empty file is cut when more than this part of it is free; 1
             never.
+        connect: opens the file; tests put file systems that fail behind it.
 
     Raises ``CorruptRecord`` for a file that is no queue file or damaged and
     ``StorageFailed`` when it cannot be used for other reasons.
@@ -99,15 +108,14 @@ class Storage:
         *,
         is_synchronous: bool = True,
         shrink_ratio: float = 1.0,
+        connect: Callable[[Path], sqlite3.Connection] = connect_for_writing,
     ) -> None:
         self.path = path
         self.owner = owner
         self.shrink_ratio = shrink_ratio
         self.commit_count = 0
         try:
-            self._connection = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=10.0
-            )
+            self._connection = connect(path)
         except sqlite3.Error as error:
             raise translate(error) from None
         try:
@@ -122,7 +130,9 @@ class Storage:
 
     def _set_up(self, *, is_synchronous: bool) -> None:
         execute = self._connection.execute
-        is_new = not self.path.stat().st_size
+        # A crash while it is made can leave a file with nothing in it.
+        is_new = not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        is_new = is_new and execute("PRAGMA application_id").fetchone()[0] == 0
         if is_new:
             execute(f"PRAGMA page_size = {PAGE_BYTES}")
         elif execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -135,10 +145,12 @@ class Storage:
         execute("PRAGMA cell_size_check = ON")
         execute("PRAGMA trusted_schema = OFF")
         if is_new:
-            self._connection.executescript(
-                f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
-                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
+            execute("BEGIN IMMEDIATE")
+            for statement in SCHEMA.split(";"):
+                execute(statement)
+            execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            execute("COMMIT")
 
     def _open_meta(self) -> Totals:
         """Return the totals; count the rows when nobody wrote them down correctly."""
