@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import multiprocessing
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -146,39 +148,43 @@ class Round:
     twice: int
 
 
+def send(port: int, rate: int, is_over: Any, sent: Any) -> None:
+    """Send numbered messages at a steady rate until ``is_over`` (a process)."""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        began_at = time.monotonic()
+        while not is_over.is_set():
+            due = int((time.monotonic() - began_at) * rate)
+            numbers = range(sent.value, due)
+            try:
+                sock.sendall(b"".join(LINE % (n, PADDING) for n in numbers))
+            except OSError:
+                return
+            sent.value = max(sent.value, due)
+            time.sleep(0.001)
+        time.sleep(10)  # until we are killed: hanging up is not part of the play
+
+
 class Sender:
-    """Sends numbered messages at a steady rate until told to stop."""
+    """The process that sends."""
 
     def __init__(self, port: int, rate: int) -> None:
-        self.sent = 0
-        self._rate = rate
-        self._stop = threading.Event()
-        self._sock = socket.create_connection(("127.0.0.1", port))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        began_at = time.monotonic()
-        while not self._stop.is_set():
-            due = int((time.monotonic() - began_at) * self._rate)
-            if due > self.sent:
-                numbers = range(self.sent, due)
-                try:
-                    self._sock.sendall(b"".join(LINE % (n, PADDING) for n in numbers))
-                except OSError:
-                    return
-                self.sent = due
-            time.sleep(0.001)
+        context = multiprocessing.get_context("spawn")
+        self._is_over = context.Event()
+        self._sent = context.Value("q", 0)
+        arguments = (port, rate, self._is_over, self._sent)
+        self._process = context.Process(target=send, args=arguments, daemon=True)
+        self._process.start()
 
     def stop(self) -> int:
         """Stop; return how many were sent."""
-        self._stop.set()
-        self._thread.join(5)
-        return self.sent
+        self._is_over.set()
+        time.sleep(0.2)
+        return int(self._sent.value)
 
     def close(self) -> None:
         """Hang up."""
-        self._sock.close()
+        self._process.kill()
+        self._process.join()
 
 
 def write_config(

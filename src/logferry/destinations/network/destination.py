@@ -10,15 +10,17 @@ switch is counted and explained.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import TYPE_CHECKING, cast
 
 from logferry.destinations.network import events
 from logferry.destinations.network.driver import FailoverDriver
 from logferry.destinations.network.ledger import Accounts
+from logferry.destinations.network.report import describe_server, until
 from logferry.destinations.network.session import Session
 from logferry.destinations.network.setup import Setup
-from logferry.errors import ConnectionLost, TransportError
+from logferry.errors import ConnectionLost, StateError, TransportError
 from logferry.policy.failover import Failover, Server, State
 from logferry.policy.throttle import TokenBucket
 from logferry.runtime.tasks import Tasks
@@ -86,9 +88,16 @@ class StreamDestination:
     # -- the destination contract ---------------------------------------------
 
     def inherit(self, old: Destination) -> None:
-        """Begin with the server that ``old`` used, wherever it stands in our list."""
-        if isinstance(old, StreamDestination):
-            self.driver.policy.begin_with(old.driver.policy.current.name)
+        """Begin with the server that ``old`` used; what is drained remains so."""
+        if not isinstance(old, StreamDestination):
+            return
+        policy, before = self.driver.policy, old.driver.policy
+        policy.begin_with(before.current.name)
+        drained = {server.name for server in before.drained}
+        for server in policy.servers:
+            if server.name in drained:
+                with contextlib.suppress(StateError):  # the last one is needed
+                    self.driver.drain(server)
 
     async def start(self) -> None:
         """Begin to connect; names that must be looked up first do not hold us up."""
@@ -173,32 +182,12 @@ class StreamDestination:
     def describe(self, now: float) -> dict[str, object]:
         """Return state and servers for ``ctl pool``; durations in seconds."""
         policy = self.driver.policy
-        servers = []
-        for server in policy.servers:
-            notes = []
-            if server in policy.drained:
-                notes.append("drained")
-            prober = policy.prober(server)
-            if prober is not None:
-                notes.append(f"{prober.successes} good probes")
-                if prober.due_at is not None:
-                    notes.append(f"next probe in {max(0.0, prober.due_at - now):.1f} s")
-            is_current = server == policy.current
-            if is_current and policy.retry_at is not None:
-                wait_s = max(0.0, policy.retry_at - now)
-                notes.append(f"left, next server in {wait_s:.1f} s")
-            servers.append(
-                {
-                    "name": server.name,
-                    "is_current": is_current,
-                    "note": ", ".join(notes) or ("in use" if is_current else "standby"),
-                }
-            )
         return {
             "state": policy.state.name.lower(),
             "reason": policy.reason or "as configured",
             "queued": self._queue.count,
-            "servers": servers,
+            "next_try_s": until(policy.retry_at, now),
+            "servers": [describe_server(report, now) for report in policy.describe()],
         }
 
     # -- the driver tells -----------------------------------------------------
@@ -296,6 +285,7 @@ class StreamDestination:
     def _note_switch(self, server: Server) -> None:
         """Say where deliveries go on, why, after how long, and what is sent again."""
         left, self._left = self._left, None
+        resent_count, self._resent_count = self._resent_count, 0
         if left is None or left[0] == server:
             return
         gap_ms = (self._environment.clock() - left[1]) * 1000
@@ -306,8 +296,7 @@ class StreamDestination:
                 server.name,
                 self.driver.policy.reason,
                 f"{gap_ms:.1f}",
-                self._resent_count,
+                resent_count,
             )
         )
-        self._resent_count = 0
         self.accounts.on_switched()

@@ -123,6 +123,7 @@ class Session:
             return
         if not self._under_way:
             self._progress_at = self._clock()
+        has_sent = False
         while self._can_send():
             if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
                 self._settle()
@@ -134,7 +135,8 @@ class Session:
             end = stream.plain_bytes + len(lease.batch.data)
             self._under_way.append((end, lease))
             stream.write(lease.batch.data)
-        if self._under_way and not self._is_over:
+            has_sent = True
+        if has_sent and self._under_way and not self._is_over:
             self._poll_early()
 
     def _poll_early(self) -> None:
