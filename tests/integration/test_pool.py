@@ -1,0 +1,152 @@
+"""``logferry ctl pool``, ``drain`` and ``undrain`` on the real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from helpers.collector import Collector, numbers
+from helpers.daemon import free_port
+from helpers.laws import broken_laws, false_counters
+from helpers.relay import Relay
+
+pytestmark = pytest.mark.integration
+
+A, B, C = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+
+
+def driver(port: int, options: str = "") -> str:
+    return (
+        f'network("{A}" port({port}) persist-name(d) '
+        f'failover(servers("{B}" "{C}") {options}))'
+    )
+
+
+async def pool(relay: Relay) -> dict:
+    return json.loads(await relay.daemon.ctl("POOL", "--json"))[0]
+
+
+async def test_pool_tells_who_is_used_since_when_why_and_the_next_probe(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    text = driver(port, "failback(tcp-probe-interval(30))")
+    a, b = Collector(A, port), Collector(B, port)
+    async with a, b, Relay(tmp_path, text) as relay:
+        await a.wait_for_connections(1)
+        before = await pool(relay)
+        assert (before["state"], before["reason"]) == ("up", "as configured")
+        assert [row["state"] for row in before["servers"]] == ["up", "unused", "unused"]
+        await a.stop()
+        await b.wait_for_connections(1)
+        await relay.daemon.wait_for("Connection towards primary server failed")
+        after = await pool(relay)
+        first, second, _ = after["servers"]
+        assert (first["state"], first["is_current"]) == ("failed", False)
+        assert first["why"] == "Connection refused (111)"  # the probe's own
+        assert 0 <= first["since_s"] < 10
+        assert 20 < first["probe_due_s"] <= 30
+        assert (second["state"], second["is_current"]) == ("up", True)
+        assert after["reason"] == "EOF occurred"
+        table = (await relay.daemon.ctl("POOL")).split("\n")
+        assert table[0].startswith("d#0: up, EOF occurred; 0 queued")
+        assert table[3].startswith(f"  * {B}")
+
+
+async def test_every_switch_is_one_event_with_reason_gap_and_what_was_resent(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    text = driver(
+        port, "failback(tcp-probe-interval(0.1) successful-probes-required(1))"
+    )
+    a, b = Collector(A, port), Collector(B, port)
+    async with a, b, Relay(tmp_path, text) as relay:
+        await a.wait_for_connections(1)
+        await a.stop()
+        await relay.daemon.wait_for("Destination switched to another server")
+        await a.start()
+        await relay.daemon.wait_for("Destination switched to another server", count=2)
+        there, back = relay.said("Destination switched")
+        assert f"from='{A}', to='{B}', reason='EOF occurred'" in there
+        assert f"from='{B}', to='{A}', reason='failback'" in back
+        for event in (there, back):
+            assert "gap_ms='" in event
+            assert "resent='0'" in event
+        gap_ms = float(there.partition("gap_ms='")[2].partition("'")[0])
+        assert 200 <= gap_ms < 2000  # time-reopen() is 0.2 s here
+
+
+async def test_drain_moves_away_and_undrain_back_under_load_without_loss(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    a, b = Collector(A, port), Collector(B, port)
+    async with a, b, Relay(tmp_path, driver(port)) as relay:
+        sending = asyncio.create_task(relay.sender.send(100_000))
+        await a.wait_for_lines(10_000)
+        answer = await relay.daemon.ctl("DRAIN", A)
+        assert answer.strip() == f"OK deliveries away from {A}: d#0"
+        await b.wait_for_lines(10_000)
+        assert (await pool(relay))["servers"][0]["is_drained"]
+        await relay.daemon.ctl("UNDRAIN", A)
+        await a.wait_for_connections(2)
+        await sending
+        await relay.sender.send(1000)
+        async with asyncio.timeout(20):
+            while len(a.lines) + len(b.lines) < 101_000:
+                await asyncio.sleep(0.05)
+        # Drained connections end in peace: nothing is missing, nothing came twice.
+        assert sorted(numbers(a.lines + b.lines)) == list(range(101_000))
+        assert broken_laws(101_000, [b.lines], losses=0, excused=101_000) == []
+        assert await false_counters(relay, 101_000) == []
+
+
+async def test_drained_servers_are_not_used_when_the_current_one_fails(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    a, b, c = (Collector(address, port) for address in (A, B, C))
+    async with a, b, c, Relay(tmp_path, driver(port)) as relay:
+        await a.wait_for_connections(1)
+        await relay.daemon.ctl("DRAIN", B)
+        await a.stop()
+        await relay.sender.send(2)
+        await c.wait_for_lines(2)
+        assert b.connections == 0
+
+
+async def test_the_last_server_cannot_be_drained(tmp_path: Path) -> None:
+    port = free_port(A, B, C)
+    async with Collector(A, port), Relay(tmp_path, driver(port)) as relay:
+        for address in (A, B):
+            assert (await relay.daemon.ctl("DRAIN", address)).startswith("OK")
+        answer = await relay.daemon.ctl("DRAIN", C)
+        assert answer.strip() == "FAIL d#0: the last server cannot be drained"
+        answer = await relay.daemon.ctl("DRAIN", "192.0.2.1")
+        assert answer.startswith("FAIL no destination has a server")
+
+
+async def test_what_is_drained_stays_so_over_a_reload_with_other_options(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    a, b, c = (Collector(address, port) for address in (A, B, C))
+    async with a, b, c, Relay(tmp_path, driver(port)) as relay:
+        await a.wait_for_connections(1)
+        await relay.daemon.ctl("DRAIN", A)
+        await b.wait_for_connections(1)
+        text = relay.text(driver(port, "strategy(ordered)"))
+        relay.daemon.config.write_text("@version: 4.27\n" + text)
+        assert "successful" in await relay.daemon.ctl("RELOAD")
+        await relay.sender.send(2)
+        await b.wait_for_lines(2)
+        assert a.connections == 1
+        assert [row["is_drained"] for row in (await pool(relay))["servers"]] == [
+            True,
+            False,
+            False,
+        ]
