@@ -300,16 +300,20 @@ class Reference:
             return True
         match spec.kind:
             case "set":
-                value = self.expand(options.template.text, message, self.macros)
-                self.assign(options.value, value, message)
+                template = options.template
+                pair = pair_function(template.text, template.hint, self.macros)
+                self.assign(options.value, *pair(message), message)
             case "subst":
-                self.assign(options.value, self.substituted(options, message), message)
+                name = options.value
+                new = self.substituted(options, message)
+                if name in _ATTRIBUTES or name in message.values or new:
+                    self.assign(name, new, "", message)
             case "set-tag":
                 tag = self.expand(options.template.text, message, self.macros)
                 if tag not in message.tags:
                     message.tags.append(tag)
             case "unset":
-                self.assign(options.value, b"", message)
+                self.assign(options.value, b"", "", message)
             case _:
                 raise AssertionError(spec.kind)
         return True
@@ -323,11 +327,14 @@ class Reference:
         return pattern.sub(lambda _: new, old, 0 if "global" in options.flags else 1)
 
     @staticmethod
-    def assign(name: str, value: bytes, message: Message) -> None:
+    def assign(name: str, value: bytes, kind: str, message: Message) -> None:
         """Set a field."""
         attribute = _ATTRIBUTES.get(name)
         if attribute is None:
             message.values[name] = value
+            message.types.pop(name, None)
+            if kind:
+                message.types[name] = kind
             return
         setattr(message, attribute, value)
         if attribute in {"program", "pid"}:

@@ -472,18 +472,30 @@ class MessageFields:
         if attribute is None:
             key = self.constants.bind(name, f"name_{name.strip('.')}")
             out.line(f"m.values[{key}] = {code}")
+            out.line(f"m.types.pop({key}, None)")
             return
         out.line(f"m.{attribute} = {code}")
         if attribute in {"program", "pid"}:
             out.line('m.header = b""')
 
 
-def store_match(message: Message, match: re.Match[bytes] | None) -> bool:
+def store_match(
+    message: Message, match: re.Match[bytes] | None, *, keeps_names: bool = True
+) -> bool:
     """Put the groups of ``match`` into the message; false when there is none."""
     if match is None:
         return False
-    for index in range(min((match.re.groups or 0) + 1, 256)):
-        message.values[str(index)] = match[index] or b""
-    for name, value in match.groupdict().items():
-        message.values[name] = value or b""
+    values = message.values
+    count = min(match.re.groups + 1, 256)
+    for index in range(count):
+        value = match[index]
+        if value is None:
+            values.pop(str(index), None)
+        else:
+            values[str(index)] = value
+    while values.pop(str(count), None) is not None:  # of an earlier match
+        count += 1
+    if keeps_names:
+        for name, value in match.groupdict().items():
+            values[name] = value or b""
     return True

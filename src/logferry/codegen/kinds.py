@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from logferry.config.diagnostics import did_you_mean
 from logferry.config.kinds import Template, Words, text_of, values_of
-from logferry.config.nodes import Argument, Arrow, Call, Span, TemplateText
+from logferry.config.nodes import Argument, Arrow, Call, Group, Span, TemplateText
 from logferry.config.schema import Scope
 
-__all__ = ["TYPES", "Columns", "Delimiters", "TemplatePairs", "canonical_type"]
+__all__ = [
+    "TYPES",
+    "Columns",
+    "Delimiters",
+    "HintedTemplate",
+    "TemplatePairs",
+    "canonical_type",
+    "with_hints",
+]
 
 TYPES = {
     "string": "string",
@@ -37,6 +45,34 @@ def canonical_type(hint: str) -> str:
     """Return the type that ``hint`` means, or nothing for a string."""
     kind = TYPES.get(hint, "")
     return "" if kind == "string" else kind
+
+
+@dataclass(frozen=True, slots=True)
+class HintedTemplate:
+    """A template, also as ``int("$X")`` where options could stand as well."""
+
+    title: str = "a template"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> TemplateText | None:
+        """Return the template; a hinted one comes in a :class:`Group`."""
+        values = values_of(arguments)
+        if len(values) == 1 and isinstance(values[0], Group):
+            values = list(values[0].arguments)
+        return Template().read(values, span, scope)
+
+
+def with_hints(
+    arguments: Sequence[Argument], names: Collection[str]
+) -> Sequence[Argument]:
+    """Put type hints among ``arguments`` into groups, so that no option is meant."""
+    return [
+        Group((item,), item.span)
+        if isinstance(item, Call) and item.name in TYPES and item.name not in names
+        else item
+        for item in arguments
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ Source: the reference's list of macros.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from logferry.codegen.lists import join_list
 from logferry.config.nodes import FilterStep, TemplateText
 from logferry.message.model import Message, Stamp, UnixNanos
 from logferry.message.timestamps import MONTHS, StampFormat, Zone, format_offset
@@ -140,6 +141,14 @@ def _header(message: Message) -> bytes:
     return message.program + b": "
 
 
+def _matches(values: dict[str, bytes]) -> Iterator[bytes]:
+    """Yield ``$1``, ``$2`` … as far as there are any."""
+    index = 1
+    while (value := values.get(str(index))) is not None:
+        yield value
+        index += 1
+
+
 _PLAIN: dict[str, MacroFunction] = {
     "HOST": _host,
     "MSGHDR": _header,
@@ -150,7 +159,7 @@ _PLAIN: dict[str, MacroFunction] = {
     "FACILITY_NUM": lambda m: b"%d" % (m.pri >> 3),
     "SEVERITY": lambda m: SEVERITY_NAMES[m.pri & 7].encode(),
     "SEVERITY_NUM": lambda m: b"%d" % (m.pri & 7),
-    "TAGS": lambda m: b",".join(m.tags),
+    "TAGS": lambda m: join_list(m.tags),
     "SEQNUM": lambda m: m.values.get(".SDATA.meta.sequenceId", b""),
     "SOURCE": lambda m: m.origin.source.partition(b"#")[0],
     "HOST_FROM": lambda m: m.origin.host,
@@ -166,6 +175,7 @@ _PLAIN: dict[str, MacroFunction] = {
     "IP_PROTO": lambda m: b"6" if b":" in m.origin.peer_ip else b"4",
     "TRANSPORT": lambda m: m.origin.transport,
     "FILE_NAME": lambda m: m.origin.file_name,
+    "*": lambda m: join_list(_matches(m.values)),
     "RAWMSG_SIZE": lambda m: b"%d" % len(m.raw),
 }
 for _alias, _name in (
@@ -253,7 +263,7 @@ _PIECES: dict[str, _Piece] = {
 }
 _STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
 ALL_MACROS: frozenset[str] = (
-    frozenset(_PLAIN)
+    (frozenset(_PLAIN) - {"*"})
     | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "MSG", "MESSAGE"}
     | {
         prefix + name

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from logferry.limits import PATTERN_STEPS_MAX
@@ -39,7 +40,7 @@ class PcrePattern:
         except pcre2.PatternError as error:
             raise PcreError(str(error)) from error
         self._failure = pcre2.LibraryError
-        self.groups: int = self._pattern.groups
+        self.groupindex: Mapping[str, int] = self._pattern.groupindex
 
     def search(self, text: bytes) -> Any:
         """Return a match, or ``None``: also at the limit, and for bad UTF-8."""

@@ -48,6 +48,7 @@ MACRO_KINDS = {
     "IP_PROTO": "int",
     "RAWMSG_SIZE": "int",
     "TAGS": "list",
+    "*": "list",
 }
 """Macros that are no strings."""
 

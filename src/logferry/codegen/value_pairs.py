@@ -152,8 +152,6 @@ class ValuePairs:
     def _is_in_group(self, name: str) -> bool:
         if name in ALL_MACROS and name not in BUILT_IN_PAIRS:
             return False
-        if name.isdigit():
-            return False
         if any(name.startswith(prefix) for prefix in self.subkeys):
             return True
         if name.startswith(".SDATA."):

@@ -78,7 +78,8 @@ class _CsvParser:
     def __init__(self, options: CsvOptions) -> None:
         flags = options.flags
         self._columns = tuple(
-            (options.prefix + name, kind) for name, kind in options.columns
+            (options.prefix + name if name else "", kind)
+            for name, kind in options.columns
         )
         self._delimiters = tuple(item.encode() for item in options.delimiters)
         self._delimiter = re.compile(b"|".join(map(re.escape, self._delimiters)))
@@ -87,7 +88,8 @@ class _CsvParser:
             (name for name in _DIALECTS if name in flags), options.dialect
         )
         self._is_greedy = "greedy" in flags and bool(self._columns)
-        self._strips = "strip-whitespace" in flags
+        # Without flags() spaces around columns do not count.
+        self._strips = "strip-whitespace" in flags or "flags" not in options.given
         self._is_strict = options.drop_invalid or "drop-invalid" in flags
         self._null = options.null.encode()
         self._on_type_error = options.on_type_error.removeprefix("silently-")
@@ -104,6 +106,8 @@ class _CsvParser:
         if self._null:
             fields = [b"" if value == self._null else value for value in fields]
         for (name, kind), value in zip(columns, fields, strict=False):
+            if not name:
+                continue  # a column without a name is skipped
             fits = not kind or _fits(value, kind)
             if fits or self._on_type_error == "fallback-to-string":
                 set_value(message, name, value, kind if fits else "")
@@ -118,7 +122,7 @@ class _CsvParser:
         fields: list[bytes] = []
         position, size = 0, len(text)
         most = len(self._columns) if self._columns else size + 2
-        while len(fields) < most:
+        while len(fields) < most and position < size:
             if self._is_greedy and len(fields) == most - 1:
                 rest = text[position:]
                 fields.append(rest.strip() if self._strips else rest)
@@ -127,7 +131,7 @@ class _CsvParser:
             fields.append(value)
             if is_last:
                 return fields
-        if self._is_strict:
+        if self._is_strict and position < size:
             fields.append(b"")  # there is more than there are columns
         return fields
 

@@ -163,7 +163,8 @@ class DateReader:
 
 def _wall_clock(parts: dict[str, bytes], received: Stamp) -> datetime | None:
     today = datetime.fromtimestamp(received.unix_ns // _NS + received.offset_s, UTC)
-    month = int(parts.get("m", b"1"))
+    has_date = not parts.keys().isdisjoint("YymbdjGs")
+    month = int(parts["m"]) if "m" in parts else 1 if has_date else today.month
     if "b" in parts:
         short = parts["b"][:3].title()
         if short not in MONTHS:
@@ -183,7 +184,7 @@ def _wall_clock(parts: dict[str, bytes], received: Stamp) -> datetime | None:
         hour = hour % 12 + (12 if parts["p"].lower() == b"pm" else 0)
     if not 1 <= month <= 12 or not 1 <= year <= 9998:
         return None
-    day = int(parts.get("d", b"1"))
+    day = int(parts["d"]) if "d" in parts else 1 if has_date else today.day
     if "j" in parts:
         month, day = 1, int(parts["j"])
     try:

@@ -39,7 +39,8 @@ def make_json(options: JsonOptions, context: MacroContext) -> ParserFunction:
     """Return the parser."""
     del context
     marker = options.marker.encode()
-    path = [part for part in options.extract_prefix.split(".") if part]
+    dotted = options.extract_prefix.replace("[", ".[")
+    path = [part for part in dotted.split(".") if part]
     prefix, delimiter = options.prefix, options.key_delimiter
 
     def parse(message: Message, text: bytes) -> bool:
@@ -79,6 +80,8 @@ def _store(
     message: Message, prefix: str, members: dict[str, Any], delimiter: str
 ) -> None:
     for name, value in members.items():
+        if not name:
+            continue  # a value needs a name
         _store_value(message, prefix + name, value, delimiter)
 
 
@@ -88,6 +91,8 @@ def _store_value(message: Message, name: str, value: Any, delimiter: str) -> Non
             set_value(message, name, value.encode())
         case bool():
             set_value(message, name, b"true" if value else b"false", "boolean")
+        case int() if not -(1 << 63) <= value < 1 << 63:
+            set_value(message, name, repr(float(value)).encode(), "double")
         case int():
             set_value(message, name, b"%d" % value, "int")
         case float():

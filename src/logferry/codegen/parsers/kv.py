@@ -2,7 +2,8 @@
 ``kv-parser()`` and ``linux-audit-parser()``: ``name=value`` pairs.
 
 A name is the word before the separator; a value is quoted (with ``\\`` escapes) or
-runs to the next space or pair separator. Words that belong to no pair are stray.
+runs to the next pair separator or the next name. Words before the first name, or
+between a quoted value and the next name, are stray.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
         for name, value, _ in scan(text, stray):
             set_value(message, prefix + _text(name), value)
         if stray_name:
-            set_value(message, stray_name, b",".join(map(_list_item, stray)), "list")
+            set_value(message, stray_name, b",".join(map(_list_item, stray)))
         return True
 
     return parse
@@ -93,7 +94,19 @@ def _is_encoded(name: bytes) -> bool:
 
 
 def _from_hex(value: bytes) -> bytes:
-    return bytes.fromhex(value.decode()).replace(b"\0", b"\t")
+    """
+    Decode hex, if it is any.
+
+    The kernel writes hex only where a text holds a space, a quote or a control
+    character; digits that give none of these, or no UTF-8, were written as they are.
+    """
+    plain = bytes.fromhex(value.decode())
+    try:
+        plain.decode()
+    except UnicodeDecodeError:
+        return value
+    is_odd = any(code <= 32 or code >= 127 or code == 34 for code in plain)
+    return plain.replace(b"\0", b"\t") if is_odd else value
 
 
 def _text(name: bytes) -> str:
@@ -113,17 +126,20 @@ class _Scanner:
 
     def __init__(self, value_separator: str, pair_separator: str) -> None:
         separator = re.escape(value_separator.encode())
-        pair = re.escape(pair_separator.strip().encode())
-        self._name = re.compile(rb"([A-Za-z0-9_.\-]++)" + separator)
+        pair = re.escape(pair_separator.encode())
+        name = rb"[A-Za-z0-9_.\-]++"
+        # A value ends before a pair separator, or before the name of the next pair.
+        # Spaces are tried at their first only, so that many of them cost little.
+        ends = [rb"(?<! ) ++(?=" + name + rb" *+" + separator + rb")", rb" *+\Z"]
+        if pair.strip(b"\\ "):
+            ends.insert(0, pair)
+            if pair_separator.endswith(" "):
+                ends.insert(1, re.escape(pair_separator.rstrip().encode()) + rb"\Z")
+        self._end = re.compile(b"|".join(ends))
+        another = name + rb" *+" + separator
+        skip = rb"(?: ++(?!" + another + rb"))?"
+        self._name = re.compile(rb"(" + name + rb") *+" + separator + skip)
         self._quoted = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
-        # A pair separator ends a value where a space or the end follows it, or where
-        # it was given without a space.
-        end = rb" " if not pair else rb" |" + pair
-        if pair and pair_separator.endswith(" "):
-            end = rb" |" + pair + rb"(?= |\Z)"
-        self._bare = re.compile(rb"(?:(?!" + end + rb").)*+", re.DOTALL)
-        self._gap = re.compile(rb"(?: " + (rb"|" + pair if pair else b"") + rb")+")
-        self._word = re.compile(rb"[^ ]+")
 
     def __call__(
         self, text: bytes, stray: list[bytes]
@@ -131,24 +147,21 @@ class _Scanner:
         """Yield name, value and whether it was quoted; other words go to ``stray``."""
         position, size = 0, len(text)
         while position < size:
-            gap = self._gap.match(text, position)
-            if gap is not None:
-                position = gap.end()
-                continue
-            name = self._name.match(text, position)
+            name = self._name.search(text, position)
+            words = text[position : name.start() if name else size].split()
+            stray.extend(words)
             if name is None:
-                word = self._word.match(text, position)
-                assert word is not None  # the gap took all spaces
-                stray.append(word[0])
-                position = word.end()
-                continue
-            quoted = self._quoted.match(text, name.end())
+                return
+            start = name.end()
+            quoted = self._quoted.match(text, start)
             if quoted is not None:
-                value = quoted[1] if quoted[1] is not None else quoted[2]
-                yield name[1], _escape.sub(_unescaped, value), True
-                position = quoted.end()
-                continue
-            bare = self._bare.match(text, name.end())
-            assert bare is not None  # it may be empty
-            yield name[1], bare[0], False
-            position = bare.end()
+                behind = self._end.match(text, quoted.end())
+                if behind is not None or text[quoted.end() : quoted.end() + 1] == b" ":
+                    value = quoted[1] if quoted[1] is not None else quoted[2]
+                    yield name[1], _escape.sub(_unescaped, value), True
+                    position = behind.end() if behind else quoted.end()
+                    continue
+            end = self._end.search(text, start)
+            assert end is not None  # at the latest, the end of the text
+            yield name[1], text[start : end.start()], False
+            position = end.end()

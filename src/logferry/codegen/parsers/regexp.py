@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from logferry.codegen.fields import store_match
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
 from logferry.codegen.patterns import FLAGS, compile_pattern
 from logferry.codegen.values import set_value
@@ -42,6 +43,7 @@ def make_regexp(options: RegexpOptions, context: MacroContext) -> ParserFunction
         for search in searches:
             match = search(text)
             if match is not None:
+                store_match(message, match, keeps_names=False)
                 for name, value in match.groupdict().items():
                     if value is not None:
                         set_value(message, prefix + name, value)

@@ -27,7 +27,7 @@ __all__ = [
     "make_tags",
 ]
 
-_TAKEN_OVER = ("pri", "host", "program", "pid", "msgid", "message", "header", "stamp")
+_TAKEN_OVER = ("pri", "host", "message", "header", "stamp")
 
 
 class SyslogOptions(ParserOptions):
@@ -78,6 +78,9 @@ def make_syslog(options: SyslogOptions, context: MacroContext) -> ParserFunction
             return False
         for name in _TAKEN_OVER:
             setattr(message, name, getattr(inner, name))
+        for name in ("program", "pid", "msgid"):
+            if value := getattr(inner, name):
+                setattr(message, name, value)
         message.values.update(inner.values)
         message.tags += [tag for tag in inner.tags if tag not in message.tags]
         return True
