@@ -224,14 +224,17 @@ class Milliseconds:
 
 @dataclass(frozen=True, slots=True)
 class TextKind:
-    """One word, string or number, as text."""
+    """One word, string or number, as text; with ``is_optional`` perhaps nothing."""
 
     title: str = "a string"
+    is_optional: bool = False
 
     def read(
         self, arguments: Sequence[Argument], span: Span, scope: Scope
     ) -> str | None:
         """Return the text."""
+        if self.is_optional and not values_of(arguments):
+            return ""
         argument = single(arguments, span, scope, self.title)
         if argument is None:
             return None

@@ -8,6 +8,7 @@ from logferry.config.kinds import (
     Enum,
     Integer,
     Permissions,
+    Real,
     Seconds,
     Template,
     TextKind,
@@ -19,6 +20,7 @@ __all__ = ["DeadLetterOptions", "GlobalOptions", "StatsOptions"]
 
 _ONE_LOOP = "logferry runs one event loop; use --processes for more cores"
 _TEXT = TextKind()
+_NAME = TextKind("a name or number", is_optional=True)
 
 
 class StatsOptions(Options):
@@ -61,6 +63,40 @@ class DeadLetterOptions(Options):
     )
 
 
+class BufferStatsOptions(Options):
+    """``disk-buffer(stats( … ))``."""
+
+    title = "stats"
+
+    freq = Option(
+        Seconds(),
+        300.0,
+        doc="Time between looks at the sizes of abandoned files.",
+        unit="s",
+        no_effect="sizes are measured when somebody asks for them",
+    )
+
+
+class GlobalDiskBufferOptions(Options):
+    """``disk-buffer( … )`` among the global options."""
+
+    title = "disk-buffer"
+
+    truncate_size_ratio = Option(
+        Real(0.0, 1.0),
+        1.0,
+        doc="The default of every disk buffer.",
+        no_effect="give it to the disk-buffer() of a destination",
+    )
+    prealloc = Option(
+        YesNo(),
+        default=False,
+        doc="The default of every disk buffer.",
+        no_effect="the file grows in large steps and free room in it is used again",
+    )
+    stats = Option(Block(BufferStatsOptions), None, doc="Sizes of abandoned files.")
+
+
 class GlobalOptions(Options):
     """What all drivers take as default."""
 
@@ -84,8 +120,8 @@ class GlobalOptions(Options):
         None,
         doc="How much is kept of what no server takes.",
     )
-    dir_group = Option(_TEXT, "", doc="Group of new folders.")
-    dir_owner = Option(_TEXT, "", doc="Owner of new folders.")
+    dir_group = Option(_NAME, "", doc="Group of new folders.")
+    dir_owner = Option(_NAME, "", doc="Owner of new folders.")
     dir_perm = Option(Permissions(), 0o700, doc="Mode of new folders.")
     dns_cache = Option(YesNo(), default=True, doc="Remember the names of senders.")
     dns_cache_expire = Option(
@@ -103,8 +139,19 @@ class GlobalOptions(Options):
     file_template = Option(
         Template(), None, doc="Template of file destinations that have none."
     )
+    disk_buffer = Option(
+        Block(GlobalDiskBufferOptions),
+        None,
+        doc="Of all disk buffers.",
+    )
     filterx_jit = Option(
         YesNo(), default=False, doc="Compile FilterX.", no_effect="no FilterX here"
+    )
+    filterx_jit_debug_info = Option(
+        _TEXT, "", doc="How FilterX is compiled.", no_effect="no FilterX here"
+    )
+    jvm_options = Option(
+        _TEXT, "", doc="Options of the Java machine.", no_effect="no Java here"
     )
     flush_lines = Option(
         Integer(minimum=0), 100, doc="How many records one write may join."
@@ -115,7 +162,7 @@ class GlobalOptions(Options):
     frac_digits = Option(
         Integer(minimum=0), 0, doc="Digits of the fraction of a second."
     )
-    group = Option(_TEXT, "", doc="Group of new files.")
+    group = Option(_NAME, "", doc="Group of new files.")
     keep_hostname = Option(
         YesNo(), default=False, doc="Trust the host name inside the message."
     )
@@ -176,7 +223,7 @@ class GlobalOptions(Options):
         "drop-message",
         doc="What happens when a value cannot be converted to its type.",
     )
-    owner = Option(_TEXT, "", doc="Owner of new files.")
+    owner = Option(_NAME, "", doc="Owner of new files.")
     pass_unix_credentials = Option(
         YesNo(), default=True, doc="Take PID and user of local senders."
     )
@@ -208,7 +255,13 @@ class GlobalOptions(Options):
     suppress = Option(
         Seconds(), 0.0, doc="Hold back repeated messages for so long.", unit="s"
     )
-    sync = Option(Integer(minimum=0), 0, doc="Old.", no_effect="writes never wait")
+    sync = Option(
+        Integer(minimum=0),
+        0,
+        doc="Old.",
+        no_effect="writes never wait",
+        aliases=("sync-freq",),
+    )
     template_escape = Option(
         YesNo(), default=False, doc="Escape quotes in macro values."
     )

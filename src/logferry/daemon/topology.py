@@ -33,6 +33,7 @@ from logferry.config.nodes import (
     Sources,
     Spec,
 )
+from logferry.daemon.hooks import run_hooks
 from logferry.daemon.ledgers import Ledgers
 from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
@@ -108,6 +109,9 @@ class Topology:
         kept = [spec.id for spec in sources if self._keep_source(spec, old)]
         made = [self._make_source(item, old) for item in sources if item.id not in kept]
         await self._end(old)
+        new = [running.spec for running, _ in fresh] + [item.spec for item in made]
+        hooks = ("setup",) if previous else ("startup", "setup")
+        await run_hooks(new, hooks, self._environment.log)
         for running, ancestor in fresh:
             if ancestor is not None and isinstance(running.destination, Heir):
                 running.destination.inherit(ancestor.destination)
@@ -197,6 +201,7 @@ class Topology:
 
     async def _end(self, old: Topology) -> None:
         """Stop the drivers that have no equal here: sources first."""
+        ended = old.specs()
         for name, item in tuple(old.sources.items()):
             await item.source.stop()
             del old.sources[name]
@@ -209,6 +214,7 @@ class Topology:
                 self.retirement.take(running)
             del old.destinations[name]
         await _stop_all(replaced, 0.0)
+        await run_hooks(ended, ("teardown",), self._environment.log)
 
     def merge(self, other: Topology) -> None:
         """Take the drivers of ``other`` in, to hand on or stop all together."""
@@ -260,6 +266,12 @@ class Topology:
                 await source.stop()
                 self._switched_off.add(item)
 
+    def specs(self) -> list[Spec]:
+        """Return the configuration of everything that runs."""
+        return [item.spec for item in self.sources.values()] + [
+            item.spec for item in self.destinations.values()
+        ]
+
     def reopen(self) -> None:
         """Reopen the files of all destinations."""
         for running in self.destinations.values():
@@ -267,12 +279,14 @@ class Topology:
 
     async def stop(self, grace_s: float) -> None:
         """Stop intake, deliver for at most ``grace_s`` seconds, save the rest."""
+        ended = self.specs()
         for source in self.sources.values():
             await source.source.stop()
         self.sources.clear()
         await _stop_all(list(self.destinations.values()), grace_s)
         self.destinations.clear()
         await self.retirement.stop(grace_s)
+        await run_hooks(ended, ("teardown", "shutdown"), self._environment.log)
 
 
 async def _stop_all(destinations: list[RunningDestination], grace_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.codegen.rendering import Rendering, TimeFormat
+from logferry.config.hook_options import HookOptions
 from logferry.config.kinds import (
     Block,
     Bytes,
@@ -39,6 +40,7 @@ _TS_FORMATS = Enum(
     ("bsd", "iso", "full", "unix"),
     (("rfc3164", "bsd"), ("rfc3339", "iso"), ("utc", "unix")),
 )
+_NAME = TextKind("a name or number", is_optional=True)
 _ON_ERROR = Enum(
     (
         "drop-message",
@@ -145,6 +147,15 @@ class DestinationOptions(Options):
         doc="The most messages delivered in a second; 0 is no limit.",
         unit="messages/s",
     )
+    response_adapter = Option(
+        TextKind("a name"),
+        "",
+        doc="What decides about answers.",
+        no_effect="response-action() decides about answers",
+    )
+    hook_commands = Option(
+        Block(HookOptions), None, doc="Commands beside the driver's life."
+    )
     internal = Option(
         YesNo(),
         default=False,
@@ -212,6 +223,7 @@ class WriterOptions(DestinationOptions, TemplateOptions):
         Integer(minimum=0),
         FromGlobal("flush_lines"),
         doc="How many records one write may join; logferry joins whatever waits.",
+        obsolete=("sync", "sync-freq"),
     )
     flush_timeout = Option(
         Integer(minimum=0),
@@ -254,11 +266,11 @@ class WriterOptions(DestinationOptions, TemplateOptions):
 class FilePermissionOptions(Options):
     """Owner and mode of files that are made; empty parentheses: leave alone."""
 
-    owner = Option(TextKind(), FromGlobal("owner"), doc="Owner of new files.")
-    group = Option(TextKind(), FromGlobal("group"), doc="Group of new files.")
+    owner = Option(_NAME, FromGlobal("owner"), doc="Owner of new files.")
+    group = Option(_NAME, FromGlobal("group"), doc="Group of new files.")
     perm = Option(Permissions(), FromGlobal("perm"), doc="Mode of new files.")
-    dir_owner = Option(TextKind(), FromGlobal("dir_owner"), doc="Owner of new folders.")
-    dir_group = Option(TextKind(), FromGlobal("dir_group"), doc="Group of new folders.")
+    dir_owner = Option(_NAME, FromGlobal("dir_owner"), doc="Owner of new folders.")
+    dir_group = Option(_NAME, FromGlobal("dir_group"), doc="Group of new folders.")
     dir_perm = Option(Permissions(), FromGlobal("dir_perm"), doc="Mode of new folders.")
     create_dirs = Option(
         YesNo(), FromGlobal("create_dirs"), doc="Make missing folders."

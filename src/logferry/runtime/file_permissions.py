@@ -29,11 +29,19 @@ _UNCHANGED = -1
 class FilePermissionOptions(Options):
     """Owner and mode of files that are made; empty parentheses: leave alone."""
 
-    owner = Option(TextKind(), FromGlobal("owner"), doc="Owner of new files.")
-    group = Option(TextKind(), FromGlobal("group"), doc="Group of new files.")
+    owner = Option(
+        TextKind(is_optional=True), FromGlobal("owner"), doc="Owner of new files."
+    )
+    group = Option(
+        TextKind(is_optional=True), FromGlobal("group"), doc="Group of new files."
+    )
     perm = Option(Permissions(), FromGlobal("perm"), doc="Mode of new files.")
-    dir_owner = Option(TextKind(), FromGlobal("dir_owner"), doc="Owner of new folders.")
-    dir_group = Option(TextKind(), FromGlobal("dir_group"), doc="Group of new folders.")
+    dir_owner = Option(
+        TextKind(is_optional=True), FromGlobal("dir_owner"), doc="Owner of new folders."
+    )
+    dir_group = Option(
+        TextKind(is_optional=True), FromGlobal("dir_group"), doc="Group of new folders."
+    )
     dir_perm = Option(Permissions(), FromGlobal("dir_perm"), doc="Mode of new folders.")
     create_dirs = Option(
         YesNo(), FromGlobal("create_dirs"), doc="Make missing folders."

@@ -38,7 +38,7 @@ class SocketOptions(Options):
         YesNo(),
         default=True,
         doc="Let the kernel probe idle connections, so that a dead peer is noticed.",
-        obsolete=("tcp-keep-alive",),
+        obsolete=("tcp-keep-alive", "tcp-keepalive"),
     )
     so_reuseport = Option(
         YesNo(), default=False, doc="Let several processes listen on the same port."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import Enum, Flags, TextKind, Words, YesNo
+from logferry.config.ciphers import CipherSuite
+from logferry.config.kinds import Enum, Flags, Pairs, TextKind, Words, YesNo
 from logferry.config.schema import Option, Options
 
 __all__ = ["TlsOptions"]
@@ -25,9 +26,7 @@ class TlsOptions(Options):
     ecdh_curve_list = Option(
         TextKind(), "", doc="Curves to offer, colon separated.", aliases=("curve-list",)
     )
-    cipher_suite = Option(
-        TextKind("a cipher list"), "", doc="Ciphers of TLS 1.2 and older."
-    )
+    cipher_suite = Option(CipherSuite(), "", doc="Ciphers of TLS 1.2 and older.")
     sigalgs = Option(
         TextKind(),
         "",
@@ -113,7 +112,7 @@ class TlsOptions(Options):
         no_effect="OpenSSL's purpose check, which is always on, covers it",
     )
     openssl_conf_cmds = Option(
-        Words(),
+        Pairs(),
         (),
         doc="OpenSSL configuration commands.",
         no_effect="Python's ssl module does not offer them",

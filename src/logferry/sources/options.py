@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import Flags, Integer, Seconds, TextKind, Words, YesNo
+from logferry.config.hook_options import HookOptions
+from logferry.config.kinds import (
+    Block,
+    Flags,
+    Integer,
+    Permissions,
+    Seconds,
+    TextKind,
+    Words,
+    YesNo,
+)
 from logferry.config.schema import FromGlobal, Option, Options
 from logferry.runtime.resolver import Naming
 from logferry.syslog.names import FACILITIES, SEVERITIES
@@ -10,6 +20,7 @@ from logferry.syslog.reception import Reception
 
 __all__ = [
     "SOURCE_FLAGS",
+    "FileMakerOptions",
     "ReaderOptions",
     "SourceOptions",
     "naming_of",
@@ -53,6 +64,9 @@ class SourceOptions(Options):
         YesNo(),
         default=False,
         doc="Show the counters of this driver only at a higher stats level.",
+    )
+    hook_commands = Option(
+        Block(HookOptions), None, doc="Commands beside the driver's life."
     )
     log_iw_size = Option(
         Integer(minimum=1),
@@ -103,6 +117,23 @@ class SourceOptions(Options):
         YesNo(),
         FromGlobal("normalize_hostnames"),
         doc="Write host names in lower case.",
+    )
+
+
+_READS_ONLY = "a source makes no files"
+_NAME = TextKind("a name or number", is_optional=True)
+
+
+class FileMakerOptions(Options):
+    """Owner and mode of files, which one list of options for all drivers may have."""
+
+    owner = Option(_NAME, "", doc="Owner of new files.", no_effect=_READS_ONLY)
+    group = Option(_NAME, "", doc="Group of new files.", no_effect=_READS_ONLY)
+    perm = Option(Permissions(), 0, doc="Mode of new files.", no_effect=_READS_ONLY)
+    dir_owner = Option(_NAME, "", doc="Owner of new folders.", no_effect=_READS_ONLY)
+    dir_group = Option(_NAME, "", doc="Group of new folders.", no_effect=_READS_ONLY)
+    dir_perm = Option(
+        Permissions(), 0, doc="Mode of new folders.", no_effect=_READS_ONLY
     )
 
 

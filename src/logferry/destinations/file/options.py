@@ -34,6 +34,7 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
         0,
         doc="Start a file anew that is older than this when it is opened.",
         unit="s",
+        obsolete=("remove-if-older",),
     )
     symlink_as = Option(
         TextKind("a path"), "", doc="Keep a symbolic link to the current file here."

@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import cast
 
 from logferry.codegen.template_text import TemplateError
+from logferry.config.ciphers import CipherSuite
 from logferry.config.kinds import (
     Block,
     Bytes,
     Enum,
+    Flags,
     Integer,
     Milliseconds,
     Seconds,
@@ -27,7 +29,7 @@ from logferry.config.nodes import NOWHERE, TemplateText
 from logferry.config.schema import FromGlobal, Option, Options, Scope
 from logferry.destinations.http.url import UrlTemplate, ValueTemplate
 from logferry.destinations.http.values import (
-    CipherSuite,
+    PeerVerify,
     Percent,
     Repeated,
     ResponseActions,
@@ -42,7 +44,6 @@ from logferry.limits import LEASE_BYTES_MAX
 __all__ = [
     "BackoffOptions",
     "HealthCheckOptions",
-    "HookOptions",
     "HttpDestinationOptions",
     "HttpTlsOptions",
     "TargetOptions",
@@ -75,7 +76,7 @@ class HttpTlsOptions(Options):
         doc="The oldest protocol version that is spoken.",
     )
     peer_verify = Option(
-        YesNo(), default=True, doc="Check the server's certificate and its name."
+        PeerVerify(), default=True, doc="Check the server's certificate and its name."
     )
     use_system_cert_store = Option(
         YesNo(),
@@ -147,17 +148,6 @@ class BackoffOptions(Options):
         Integer(minimum=1), 2, doc="Each wait is so many times the one before."
     )
     jitter = Option(Percent(), 0.2, doc="The share of a wait that is left to chance.")
-
-
-class HookOptions(Options):
-    """Commands that run when the destination begins and ends."""
-
-    title = "hook-commands"
-
-    startup = Option(TextKind("a command"), "", doc="When the daemon has started.")
-    setup = Option(TextKind("a command"), "", doc="At every start of the destination.")
-    teardown = Option(TextKind("a command"), "", doc="At every end of it.")
-    shutdown = Option(TextKind("a command"), "", doc="When the daemon ends.")
 
 
 class TargetOptions(Options):
@@ -234,11 +224,25 @@ class BatchOptions(Options):
         Template(),
         None,
         doc="Messages with the same value are delivered one batch after the other.",
+        aliases=("partition-key",),
+    )
+    partitions = Option(
+        Integer(minimum=1),
+        1,
+        doc="Into how many groups keys are divided.",
+        no_effect="a key is not bound to a worker here, any idle one takes it",
+    )
+    flags = Option(
+        Flags(("seqnum", "no-seqnum", "seqnum-all", "no-seqnum-all")),
+        frozenset(),
+        doc="Which messages have a sequence number.",
+        no_effect="requests carry none",
     )
     worker_partition_buckets = Option(
         Template(),
         None,
         doc="Workers for each key.",
+        aliases=("partition-buckets",),
         no_effect="a key is not bound to a worker here, any idle one takes it",
     )
     worker_partition_autoscaling = Option(
@@ -396,7 +400,6 @@ class FailureOptions(Options):
         doc="For so long the share of a recovered target grows to its weight.",
         unit="s",
     )
-    hook_commands = Option(Block(HookOptions), None, doc="Commands to run.")
 
 
 class HttpDestinationOptions(

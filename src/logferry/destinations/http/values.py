@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logferry.codegen.template_text import TemplateError
-from logferry.config.kinds import Integer, text_of, values_of
+from logferry.config.kinds import Enum, Integer, text_of, values_of
 from logferry.config.nodes import Argument, Arrow, Call, Span
 from logferry.config.schema import Options, Scope
 from logferry.destinations.http.url import TemplateInPlace, UrlTemplate
 
 __all__ = [
-    "CipherSuite",
+    "PeerVerify",
     "Percent",
     "Repeated",
     "ResponseActions",
@@ -177,32 +177,27 @@ class ResponseActions:
 
 
 @dataclass(frozen=True, slots=True)
-class CipherSuite:
-    """A cipher list, or ``tls12-and-older("…") tls13("…")``."""
+class PeerVerify:
+    """Whether the certificate is checked, also in the words of ``network()``."""
 
-    title: str = "a cipher list"
+    title: str = "yes or no"
 
     def read(
         self, arguments: Sequence[Argument], span: Span, scope: Scope
-    ) -> str | None:
-        """Return the ciphers of TLS 1.2 and older."""
-        ciphers = ""
-        for argument in values_of(arguments):
-            if not isinstance(argument, Call):
-                ciphers = text_of(argument) or ""
-                continue
-            words = [text_of(item) or "" for item in values_of(argument.arguments)]
-            if argument.name == "tls12-and-older" and len(words) == 1:
-                ciphers = words[0]
-            elif argument.name == "tls13" and len(words) == 1:
-                scope.diagnostics.warning(
-                    "tls13() has no effect: Python's ssl module does not offer it",
-                    argument.span,
-                )
-            else:
-                scope.diagnostics.error(f"expected {self.title}", span)
-                return None
-        return ciphers
+    ) -> bool | None:
+        """Return the truth value; a server always has a certificate."""
+        word = Enum(
+            ("yes", "no", "required-trusted", "optional-trusted", "untrusted"),
+            (
+                ("on", "yes"),
+                ("off", "no"),
+                ("1", "yes"),
+                ("0", "no"),
+                ("required-untrusted", "untrusted"),
+                ("optional-untrusted", "untrusted"),
+            ),
+        ).read(arguments, span, scope)
+        return None if word is None else word not in {"no", "untrusted"}
 
 
 class Repeated:

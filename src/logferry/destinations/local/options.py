@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import TextKind, YesNo
+from logferry.config.kinds import Integer, TextKind, YesNo
 from logferry.config.schema import Option
 from logferry.destinations.options import FilePermissionOptions, WriterOptions
 from logferry.runtime.socket_options import SocketOptions
@@ -28,6 +28,13 @@ class PipeDestinationOptions(WriterOptions, FilePermissionOptions):
         doc="The FIFO; made when it is missing.",
         positional=True,
         required=True,
+    )
+    time_reap = Option(
+        Integer(minimum=0),
+        0,
+        doc="An option of file().",
+        unit="s",
+        no_effect="a pipe has one name and stays open",
     )
 
 

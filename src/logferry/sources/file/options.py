@@ -5,11 +5,12 @@ from __future__ import annotations
 from logferry.config.kinds import Integer, Seconds, TextKind, YesNo
 from logferry.config.schema import Option
 from logferry.sources.multi_line import MultiLineOptions
+from logferry.sources.options import FileMakerOptions
 
 __all__ = ["FileSourceOptions", "FollowOptions"]
 
 
-class FollowOptions(MultiLineOptions):
+class FollowOptions(MultiLineOptions, FileMakerOptions):
     """Options of ``file()`` and ``wildcard-file()``."""
 
     follow_freq = Option(
@@ -55,4 +56,16 @@ class FileSourceOptions(FollowOptions):
     )
     optional = Option(
         YesNo(), default=False, doc="Say nothing when the file does not exist."
+    )
+    recursive = Option(
+        YesNo(),
+        default=False,
+        doc="An option of wildcard-file().",
+        no_effect="file() reads one file",
+    )
+    force_directory_polling = Option(
+        YesNo(),
+        default=False,
+        doc="An option of wildcard-file().",
+        no_effect="file() reads one file",
     )

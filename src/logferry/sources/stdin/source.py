@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from logferry.limits import READ_SIZE_BYTES
 from logferry.message.model import Origin
 from logferry.sources.base import SourceKind
-from logferry.sources.options import ReaderOptions, reception_of
+from logferry.sources.options import FileMakerOptions, ReaderOptions, reception_of
 from logferry.syslog.framing import make_framer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "StdinOptions", "StdinSource"]
 
 
-class StdinOptions(ReaderOptions):
+class StdinOptions(ReaderOptions, FileMakerOptions):
     """``stdin()``."""
 
     title = "source stdin"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import Integer, Permissions, TextKind, YesNo
+from logferry.config.kinds import Integer, Permissions, Real, TextKind, YesNo
 from logferry.config.schema import FromGlobal, Option
 from logferry.runtime.file_permissions import FilePermissionOptions
 from logferry.runtime.socket_options import SocketOptions
@@ -35,6 +35,30 @@ class UnixSourceOptions(ReaderOptions, SocketOptions, FilePermissionOptions):
         aliases=("pass-unix-credentials",),
     )
     keep_alive = Option(YesNo(), default=True, doc="Keep connections over a reload.")
+    local_creds = Option(
+        YesNo(),
+        default=False,
+        doc="Credentials on FreeBSD.",
+        no_effect="Linux takes them with so-passcred()",
+    )
+    dynamic_window_size = Option(
+        Integer(minimum=0),
+        0,
+        doc="A window that busy connections share.",
+        no_effect="connections on this machine have windows of their own",
+    )
+    dynamic_window_stats_freq = Option(
+        Real(0.0),
+        1.0,
+        doc="How often the use of windows is measured.",
+        no_effect="connections on this machine have windows of their own",
+    )
+    dynamic_window_realloc_ticks = Option(
+        Integer(minimum=0),
+        5,
+        doc="How many measurements make a new division.",
+        no_effect="connections on this machine have windows of their own",
+    )
 
 
 class UnixStreamOptions(UnixSourceOptions):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from logferry.config.kinds import Enum, Integer, TextKind, YesNo
+from logferry.config.kinds import Enum, Integer, Real, TextKind, YesNo
 from logferry.config.schema import Option
 from logferry.sources.file.options import FollowOptions
 
@@ -44,6 +44,12 @@ class WildcardFileOptions(FollowOptions):
         Enum(("auto", "inotify", "poll")),
         "auto",
         doc="How new files are noticed: told by the kernel, or by looking.",
+    )
+    monitor_freq = Option(
+        Real(0.0),
+        1.0,
+        doc="How often directories are looked at.",
+        no_effect="files and directories are looked at together: follow-freq()",
     )
     force_directory_polling = Option(
         YesNo(), default=False, doc="The old form of monitor-method(poll)."
