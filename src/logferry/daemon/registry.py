@@ -24,13 +24,19 @@ __all__ = ["default_registry", "destination_kinds", "source_kinds"]
 def source_kinds() -> dict[str, SourceKind]:
     """Return the source drivers by name."""
     from logferry.sources.file import source as file
+    from logferry.sources.generator import source as generator
     from logferry.sources.internal import source as internal
     from logferry.sources.network import source as network
+    from logferry.sources.pipe import source as pipe
+    from logferry.sources.program import source as program
     from logferry.sources.stdin import source as stdin
     from logferry.sources.unix import source as unix
     from logferry.sources.wildcard_file import source as wildcard_file
 
-    modules = (network, file, wildcard_file, unix, internal, stdin)
+    modules = (
+        *(network, file, wildcard_file, unix, pipe, program),
+        *(internal, stdin, generator),
+    )
     return {name: kind for module in modules for name, kind in module.KINDS.items()}
 
 

@@ -69,7 +69,7 @@ class SourceAccounts:
             "id": self._id,
             "transport": transport,
         }
-        self._word = "udp" if transport == "udp" else "tcp"
+        self._word = "udp" if transport.endswith("udp") else "tcp"
         self._connections = connections
         self._clients: dict[str, ClientAccount] = {}
         self._windows: list[dict[str, str]] = []

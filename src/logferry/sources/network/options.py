@@ -22,6 +22,7 @@ __all__ = [
     "Transport",
     "UdpSourceOptions",
     "transport_of",
+    "transport_word",
 ]
 
 _TRANSPORTS = (
@@ -134,15 +135,19 @@ class Transport:
         return self.framing == "datagram"
 
 
+def transport_word(kind: str, options: InetSourceOptions) -> str:
+    """Return the name of the transport as ``transport()`` has it."""
+    if kind in {"tcp", "tcp6"}:
+        return "tls" if options.tls is not None else "tcp"
+    if kind in {"udp", "udp6"}:
+        return "udp"
+    assert isinstance(options, NetworkSourceOptions | SyslogSourceOptions)
+    return options.transport
+
+
 def transport_of(kind: str, options: InetSourceOptions) -> Transport:
     """Return what driver ``kind`` with its ``transport()`` stands for."""
-    if kind in {"tcp", "tcp6"}:
-        word = "tls" if options.tls is not None else "tcp"
-    elif kind in {"udp", "udp6"}:
-        word = "udp"
-    else:
-        assert isinstance(options, NetworkSourceOptions | SyslogSourceOptions)
-        word = options.transport
+    word = transport_word(kind, options)
     if kind == "syslog":
         return _SYSLOG[word]
     return _NETWORK[word]

@@ -42,6 +42,7 @@ from logferry.sources.network.options import (
     TcpSourceOptions,
     UdpSourceOptions,
     transport_of,
+    transport_word,
 )
 from logferry.sources.network.proxy_header import Endpoints, parse_proxy_header
 from logferry.sources.options import naming_of, reception_of
@@ -87,7 +88,7 @@ class NetworkSource:
         self._accounts = SourceAccounts(
             environment.metrics,
             (spec.kind, spec.id),
-            self._transport.name,
+            transport_word(spec.kind, self._options),
             address,
             connections=lambda: self._connections,
         )

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 from logferry.limits import READ_SIZE_BYTES
 from logferry.message.model import Origin
 from logferry.sources.base import SourceKind
-from logferry.sources.options import FileMakerOptions, ReaderOptions, reception_of
-from logferry.syslog.framing import make_framer
+from logferry.sources.multi_line import MultiLineOptions, make_text_framer
+from logferry.sources.options import FileMakerOptions, reception_of
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "StdinOptions", "StdinSource"]
 
 
-class StdinOptions(ReaderOptions, FileMakerOptions):
+class StdinOptions(MultiLineOptions, FileMakerOptions):
     """``stdin()``."""
 
     title = "source stdin"
@@ -42,7 +42,7 @@ class StdinSource:
         self._options = cast("StdinOptions", spec.options)
         self._environment = environment
         self._intake = intake
-        self._framer = make_framer("line", self._options.log_msg_size)
+        self._framer = make_text_framer(self._options)
         self._origin = Origin(
             source=spec.id.encode(),
             transport=b"local+stdin",
@@ -62,11 +62,14 @@ class StdinSource:
         # A thread reads: standard input may be a file, which no poller can watch.
         loop = asyncio.get_running_loop()
         descriptor = sys.stdin.fileno()
+        flush_s = self._options.multi_line_timeout or None
         while True:
             await self._has_room.wait()
-            data = await loop.run_in_executor(
-                None, os.read, descriptor, READ_SIZE_BYTES
-            )
+            reading = loop.run_in_executor(None, os.read, descriptor, READ_SIZE_BYTES)
+            done, _ = await asyncio.wait((reading,), timeout=flush_s)
+            if not done:  # a message that nobody goes on with
+                self._deliver(self._framer.finish())
+            data = await reading
             if not data:
                 break
             self._deliver(self._framer.feed(data))
@@ -77,8 +80,10 @@ class StdinSource:
     def _deliver(self, frames: bytes | list[bytes]) -> None:
         if not frames:
             return
-        assert isinstance(frames, bytes)
-        receipt = self._intake.lines(frames, self._origin, self._on_settled)
+        if isinstance(frames, bytes):
+            receipt = self._intake.lines(frames, self._origin, self._on_settled)
+        else:
+            receipt = self._intake.frames(frames, self._origin, self._on_settled)
         self._unacked_count += receipt.message_count
         if self._unacked_count >= self._options.log_iw_size:
             self._has_room.clear()
