@@ -68,6 +68,65 @@ async def test_a_full_buffer_holds_the_source_back(tmp_path, ports, reliable) ->
             assert numbers(collector.lines) == list(range(60_100))
 
 
+async def test_an_abandoned_queue_is_reported_and_adopted(tmp_path, ports) -> None:
+    buffer = "reliable(yes) capacity-bytes(50M)"
+    other = relay(ports, buffer, "persist-name(old)")
+    async with Daemon(other, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+        await sender.send(3000)
+        await asyncio.sleep(0.3)
+    async with (
+        Daemon(relay(ports, buffer, "persist-name(new)"), tmp_path) as daemon,
+        Collector("127.0.0.1", ports[1]) as collector,
+    ):
+        event = await daemon.wait_for("Abandoned disk-buffer file found")
+        assert "number_of_messages='3000'" in event
+        path = tmp_path / "state" / "syslog-ng-00000.rqf"
+        assert str(path) in event
+        answer = await daemon.ctl("QUEUE", "ADOPT", str(path), "d")
+        assert answer == "OK 3000 messages go to d#0\n"
+        await collector.wait_for_lines(3000)
+        assert numbers(collector.lines) == list(range(3000))
+        await daemon.wait_for("adopted and deleted")
+        assert not path.exists()
+
+
+async def test_the_queue_follows_its_persist_name(tmp_path, ports) -> None:
+    """Another address, another folder, another statement: the same messages."""
+    text = relay(ports, "reliable(yes) capacity-bytes(50M)", "persist-name(mine)")
+    async with Daemon(text, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+        await sender.send(3000)
+        await asyncio.sleep(0.3)
+    moved = (ports[0], free_port("127.0.0.1"))
+    buffer = f'reliable(no) capacity-bytes(50M) dir("{tmp_path / "elsewhere"}")'
+    text = relay(moved, buffer, "persist-name(mine)").replace("(d)", "(other)")
+    text = text.replace("destination d ", "destination other ")
+    async with (
+        Collector("127.0.0.1", moved[1]) as collector,
+        Daemon(text, tmp_path) as daemon,
+    ):
+        await daemon.wait_for("in another folder than configured")
+        await collector.wait_for_lines(3000)
+        assert numbers(collector.lines) == list(range(3000))
+    async with Daemon(text, tmp_path) as daemon:  # empty by now, so it moves
+        await daemon.wait_for("elsewhere/syslog-ng-00000.qf")
+
+
+async def test_without_the_persist_store_files_find_their_owners(
+    tmp_path, ports
+) -> None:
+    text = relay(ports, "reliable(yes) capacity-bytes(50M)")
+    async with Daemon(text, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+        await sender.send(1000)
+        await asyncio.sleep(0.3)
+    for path in (tmp_path / "state").glob("logferry.persist*"):
+        path.unlink()
+    async with (
+        Collector("127.0.0.1", ports[1]) as collector,
+        Daemon(text, tmp_path),
+    ):
+        await collector.wait_for_lines(1000)
+
+
 async def queued(daemon: Daemon, least: int, most: int | None = None) -> None:
     """Wait until so many messages wait."""
     for _ in range(200):

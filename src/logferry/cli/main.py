@@ -47,6 +47,20 @@ def _drop_in(arguments: list[str]) -> int:
     return drop_in(arguments)
 
 
+def _queue(arguments: list[str]) -> int:
+    """Look into disk-buffer files: list, show, export, verify, adopt, purge."""
+    from logferry.cli.queue import main as queue
+
+    return queue(arguments)
+
+
+def _dead_letters(arguments: list[str]) -> int:
+    """What no server took: list, show, replay, purge."""
+    from logferry.cli.dead_letters import main as dead_letters
+
+    return dead_letters(arguments)
+
+
 def _version(arguments: list[str]) -> int:
     """Show the version."""
     from logferry import __version__
@@ -60,6 +74,8 @@ QUICK: dict[str, Callable[[list[str]], int]] = {
     "run": _run,
     "check": _check,
     "ctl": _ctl,
+    "queue": _queue,
+    "dead-letters": _dead_letters,
     "drop-in": _drop_in,
     "version": _version,
 }

@@ -20,14 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from logferry.daemon.adoption import Adoption
 from logferry.daemon.instance import InstanceLock
 from logferry.destinations.options import CAPACITY_BYTES_MIN
-from logferry.errors import StorageFailed
+from logferry.errors import StateError, StorageFailed
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.recovery import open_storage, recover
 from logferry.runtime.disk_worker import DiskWorker, report_found
+from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Spec
     from logferry.destinations.options import DestinationOptions, DiskBufferOptions
-    from logferry.queues.queue import Queue
+    from logferry.message.batch import RecordBatch
+    from logferry.queues.queue import PushResult, Queue
     from logferry.runtime.environment import Environment
 
 __all__ = ["QueueStore"]
@@ -96,6 +99,8 @@ class QueueStore:
         self._queues: dict[str, Queue] = {}
         self._workers: dict[str, DiskWorker] = {}
         self._locks: dict[Path, InstanceLock] = {}
+        self._adoptions: set[Adoption] = set()
+        self._tasks = Tasks(environment.log)
         self._refreshers: dict[Path, Callable[[], None]] = {}
 
     def queue(self, name: str, spec: Spec) -> Queue:
@@ -242,11 +247,35 @@ class QueueStore:
         allocated = environment.metrics.gauge("disk_queue_disk_allocated_bytes", labels)
         allocated.value = path.stat().st_size
 
+    def adopt(self, path: Path, push: Callable[[RecordBatch], PushResult]) -> int:
+        """
+        Deliver an abandoned file through ``push``; return how many messages it has.
+
+        Goes on in the background. Raises ``QueueError`` and ``StateError`` when the
+        file cannot be used.
+        """
+        used = {worker.storage.path.absolute() for worker in self._workers.values()}
+        if path in used or any(path == item.path for item in self._adoptions):
+            raise StateError("it is in use already")
+        if owner_of(path) is None:
+            raise StateError("this is no queue file, or a damaged one")
+        adoption = Adoption(path, push, self._environment.log)
+        self._adoptions.add(adoption)
+        self._tasks.start(self._adopt(adoption), f"adopt {path}")
+        return adoption.count
+
+    async def _adopt(self, adoption: Adoption) -> None:
+        await adoption.run()
+        self._adoptions.discard(adoption)
+
     async def close(self) -> None:
         """Save what is in memory and close all files."""
+        await self._tasks.cancel()
         for name, worker in self._workers.items():
             await worker.close()
             self._report(name, "save")
+        for adoption in self._adoptions:
+            await adoption.close()
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from logferry.destinations.base import Destination
     from logferry.message.batch import Receipt
 
-__all__ = ["Replay", "Revives"]
+__all__ = ["Replay", "Revives", "find_destination"]
 
 
 @runtime_checkable
@@ -63,8 +63,14 @@ class Replay:
     def _find(self, letter: SavedLetter) -> Destination | None:
         if not self._target:
             return self._running.get(letter.destination)
-        for name, destination in self._running.items():
-            names = {name, destination.id, destination.id.partition("#")[0]}
-            if self._target in names:
-                return destination
-        return None
+        return find_destination(self._running, self._target)
+
+
+def find_destination(
+    running: Mapping[str, Destination], wanted: str
+) -> Destination | None:
+    """Return the destination with this queue name, id or statement name."""
+    for name, destination in running.items():
+        if wanted in {name, destination.id, destination.id.partition("#")[0]}:
+            return destination
+    return None
