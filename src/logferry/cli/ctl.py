@@ -12,6 +12,7 @@ Only modules that load at once are imported: scripts poll this command.
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 from collections.abc import Callable
 
@@ -53,8 +54,8 @@ def ask(path: str, words: list[str], timeout_s: float = _TIMEOUT_S) -> str:
     Raises ``OSError`` when nobody listens or the answer does not come.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        _connect(sock, path, timeout_s)
         sock.settimeout(timeout_s)
-        sock.connect(path)
         line = " ".join(words)
         sock.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
         answer = b""
@@ -64,6 +65,22 @@ def ask(path: str, words: list[str], timeout_s: float = _TIMEOUT_S) -> str:
                 raise ConnectionError("the daemon closed the connection")
             answer += data
     return answer[:-2].decode("utf-8", "surrogateescape")
+
+
+def _connect(sock: socket.socket, path: str, timeout_s: float) -> None:
+    """
+    Connect, waiting while the daemon's backlog is full.
+
+    The time limit is that of sending (unix(7)): a socket with Python's timeout would
+    not wait but fail at once.
+    """
+    seconds = int(timeout_s)
+    limit = struct.pack("ll", seconds, int((timeout_s - seconds) * 1e6))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        raise TimeoutError("the daemon accepts no connection") from None
 
 
 class _Words:

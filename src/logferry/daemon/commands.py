@@ -10,14 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logferry.daemon import stats
+from logferry.daemon.dot import render_dot
 from logferry.daemon.events import VerbosityChanged
-from logferry.daemon.replay import Replay
+from logferry.daemon.named_files import named_files
+from logferry.daemon.pool_table import render_pools
+from logferry.daemon.replay import Replay, find_destination
+from logferry.daemon.secrets import mask
 from logferry.daemon.selflog import Verbosity
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
+from logferry.queues.disk import DiskQueue
 from logferry.telemetry.events import render
 
 if TYPE_CHECKING:
@@ -60,19 +66,24 @@ class Commands:
             "LISTFILES": self._list_files,
             "HEALTHCHECK": self._healthcheck,
             "LICENSE": self._license,
+            "PWD": self._credentials,
+            "EXPORT_CONFIG_GRAPH": self._graph,
+            "QUEUES": self._queues,
             "POOL": self._pool,
             "DRAIN": self._drain,
             "UNDRAIN": self._undrain,
             "SOURCE": self._source,
             "EVENTS": self._events,
             "DEAD-LETTERS": self._dead_letters,
+            "QUEUE": self._queue,
         }
 
     async def _stats(self, words: list[str]) -> str:
         metrics = self._daemon.environment.metrics
         level = self._daemon.stats_level
         if words and words[0].upper() == "PROMETHEUS":
-            return stats.render_prometheus(metrics, level)
+            with_legacy = "WITH_LEGACY" in words
+            return stats.render_prometheus(metrics, level, with_legacy=with_legacy)
         return stats.render_csv(metrics, level)
 
     async def _reset_stats(self, words: list[str]) -> str:
@@ -84,7 +95,9 @@ class Commands:
         return stats.remove_orphans(self._daemon.environment.metrics)
 
     async def _query(self, words: list[str]) -> str:
-        command = words[0].upper() if words else "LIST"
+        command = words[0].upper() if words else ""
+        if command not in stats.QUERY_COMMANDS:
+            return _BAD_ARGUMENTS
         pattern = words[1] if len(words) > 1 else "*"
         return stats.query(self._daemon.environment.metrics, command, pattern)
 
@@ -138,15 +151,55 @@ class Commands:
                     return "OK Configuration file matches active configuration"
                 return "FAIL Configuration file does not match active configuration"
             case "GET ORIGINAL":
-                return configuration.original
+                return mask(configuration.original)
             case "GET PREPROCESSED":
-                return configuration.text
+                return mask(configuration.text)
         return _BAD_ARGUMENTS
 
     async def _list_files(self, words: list[str]) -> str:
         del words
-        files = self._daemon.configuration.files
-        return "\n".join(f"config: {name}" for name in files) or "No files available"
+        files = named_files(self._daemon.configuration, self._daemon.running_specs())
+        return "\n".join(f"{kind}: {path}" for kind, path in files)
+
+    async def _credentials(self, words: list[str]) -> str:
+        """``PWD add KEYFILE PASSPHRASE``, ``PWD status``."""
+        credentials = self._daemon.environment.credentials
+        match words:
+            case ["status"]:
+                rows = [f"{key}\t{state}" for key, state in credentials.report()]
+                return "\n".join(["OK Credential storage status follows", *rows])
+            case ["add", key, *rest] if rest:
+                credentials.add(key, " ".join(rest))
+                return "OK Credentials stored successfully"
+        return _BAD_ARGUMENTS
+
+    async def _graph(self, words: list[str]) -> str:
+        del words
+        return render_dot(self._daemon.configuration)
+
+    async def _queues(self, words: list[str]) -> str:
+        queues: list[dict[str, Any]] = [
+            {
+                "name": name,
+                "kind": "disk" if isinstance(queue, DiskQueue) else "memory",
+                "messages": queue.count,
+                "bytes": queue.bytes,
+                "accepted": queue.ledger.accepted,
+                "delivered": queue.ledger.delivered,
+                "dropped": dict(queue.ledger.dropped + queue.ledger.rejected),
+                "dead_lettered": queue.ledger.dead_lettered,
+            }
+            for name, queue in self._daemon.queues
+        ]
+        if "--json" in words:
+            return json.dumps(queues)
+        return "\n".join(
+            f"{item['name']}: {item['messages']} messages, {item['bytes']} bytes "
+            f"({item['kind']}); delivered {item['delivered']}, "
+            f"dropped {sum(item['dropped'].values())}, "
+            f"dead letters {item['dead_lettered']}"
+            for item in queues
+        )
 
     async def _healthcheck(self, words: list[str]) -> str:
         del words
@@ -178,13 +231,7 @@ class Commands:
         ]
         if "--json" in words:
             return json.dumps(pools)
-        lines = []
-        for pool in pools:
-            lines.append(f"{pool['destination']}: {pool['state']}, {pool['reason']}")
-            for server in pool["servers"]:
-                mark = "*" if server["is_current"] else " "
-                lines.append(f"  {mark} {server['name']}  {server['note']}")
-        return "\n".join(lines) or "No destination has servers"
+        return render_pools(pools)
 
     async def _drain(self, words: list[str]) -> str:
         return self._move(words, is_drain=True)
@@ -243,6 +290,20 @@ class Commands:
                 "its destination is not running" if left else "there is none"
             )
         return f"OK {sent} sent again, {left} kept"
+
+    async def _queue(self, words: list[str]) -> str:
+        """``QUEUE ADOPT FILE DESTINATION``: deliver an abandoned queue file."""
+        if len(words) != 3 or words[0].upper() != "ADOPT":
+            return "FAIL say queue adopt FILE DESTINATION"
+        running = self._daemon.running_queue_names()
+        destination = find_destination(running, words[2])
+        if destination is None:
+            return f"FAIL no destination '{words[2]}' is running"
+        try:
+            count = self._daemon.queues.adopt(Path(words[1]), destination.push)
+        except LogferryError as error:
+            return f"FAIL {words[1]}: {error}"
+        return f"OK {count} messages go to {destination.id}"
 
     async def _events(self, words: list[str]) -> str:
         recent = list(self._daemon.log.recent)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logferry import __version__
-from logferry.config.load import load_configuration
 from logferry.config.options import DeadLetterOptions
 from logferry.daemon import events
 from logferry.daemon.commands import Commands
@@ -32,19 +31,20 @@ from logferry.daemon.dead_letters import (
 )
 from logferry.daemon.identity import find_identity
 from logferry.daemon.queue_store import QueueStore
-from logferry.daemon.registry import default_registry
+from logferry.daemon.reload import Reload
 from logferry.daemon.selflog import Verbosity
 from logferry.daemon.service import ServiceNotifier
 from logferry.daemon.state import PERSIST_FILE, SqliteState
+from logferry.daemon.stats_clock import StatsClock, stats_options
 from logferry.daemon.topology import Topology, build_topology
-from logferry.errors import ConfigError, LogferryError
+from logferry.errors import LogferryError
 from logferry.runtime.environment import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from logferry.config.nodes import Configuration
-    from logferry.config.options import GlobalOptions, StatsOptions
+    from logferry.config.nodes import Configuration, Spec
+    from logferry.config.options import GlobalOptions
     from logferry.daemon.selflog import SelfLog
     from logferry.destinations.base import Destination
 
@@ -134,7 +134,9 @@ class Daemon:
         self.topology: Topology | None = None
         self._control = ControlServer(options.control, Commands(self).table(), log)
         self._stop_requested = asyncio.Event()
-        self._is_reloading = False
+        self._reload = Reload(options.config_file, self.environment, self._queues)
+        self._change = asyncio.Lock()  # of the topology: one at a time
+        self._stats_clock = StatsClock(self.environment)
 
     async def run(self, configuration: Configuration) -> None:
         """
@@ -157,7 +159,7 @@ class Daemon:
         try:
             await topology.start()
             self.topology = topology
-            self._set_limits()
+            self._apply_options()
             # The socket last: who can talk to us may rely on everything else.
             if self._options.control:
                 await self._control.start()
@@ -182,7 +184,9 @@ class Daemon:
         self.log.emit(events.ShuttingDown(__version__, "logferry"))
         if self._options.control:
             await self._control.stop()
-        await self.topology.stop(self._options.shutdown_grace_s)
+        self._stats_clock.stop()
+        async with self._change:
+            await self.topology.stop(self._options.shutdown_grace_s)
         self._remove_pid_file()
 
     def _settle_memory(self) -> None:
@@ -208,10 +212,12 @@ class Daemon:
         paths += [Path(name) for name in (options.control, options.pid_file) if name]
         return paths
 
-    def _set_limits(self) -> None:
-        """Take over what the configuration says of the stores."""
-        options = cast("GlobalOptions", self.configuration.options).dead_letters
-        chosen = cast("DeadLetterOptions | None", options) or DeadLetterOptions()
+    def _apply_options(self) -> None:
+        """Take over what the configuration says of counters and stores."""
+        options = cast("GlobalOptions", self.configuration.options)
+        self._stats_clock.set(stats_options(options))
+        letters = cast("DeadLetterOptions | None", options.dead_letters)
+        chosen = letters or DeadLetterOptions()
         self.dead_letters.limits = LetterLimits(chosen.capacity_bytes, chosen.max_age)
 
     def request_stop(self) -> None:
@@ -227,9 +233,18 @@ class Daemon:
     @property
     def stats_level(self) -> int:
         """Which counters are shown (``stats(level())``)."""
-        options = cast("GlobalOptions", self.configuration.options)
-        block = cast("StatsOptions | None", options.stats)
-        return block.level if block is not None else options.stats_level
+        return self.environment.metrics.level
+
+    @property
+    def queues(self) -> QueueStore:
+        """All queues, by the names they are kept under."""
+        return self._queues
+
+    def running_specs(self) -> list[Spec]:
+        """Return the configuration of every running driver."""
+        assert self.topology is not None
+        running = (self.topology.sources, self.topology.destinations)
+        return [item.spec for items in running for item in items.values()]
 
     def is_configuration_current(self) -> bool:
         """Tell whether the file on disk is what runs."""
@@ -282,73 +297,18 @@ class Daemon:
         """
         Read the configuration again and switch to it.
 
-        Returns an empty string, or why the old configuration goes on.
+        Returns an empty string, or why the old configuration goes on. One reload
+        follows the other; a stop waits for the one under way.
         """
-        if self._is_reloading or self.topology is None:
-            return "a reload is under way already"
-        self._is_reloading = True
-        self._service.reloading()
-        self.log.emit(events.ReloadRequested())
-        try:
-            configuration, _ = load_configuration(
-                self._options.config_file, default_registry(), os.environ
-            )
-            topology = build_topology(configuration, self.environment, self._queues)
-        except ConfigError as error:
-            return self._end_reload(str(error))
-        try:
-            await topology.start(self.topology)
-        except LogferryError as error:
-            await self._go_back(topology)
-            return self._end_reload(str(error))
-        self.topology = topology
-        self._mark_orphans()
-        return self._end_reload("")
-
-    def _end_reload(self, problem: str) -> str:
-        """Say how it ended; return ``problem``."""
-        if problem:
-            self.log.emit(events.ReloadFailed(problem))
-        else:
-            self.log.emit(events.ConfigurationInitialized())
-            self.log.emit(events.ReloadFinished())
-        self._is_reloading = False
-        self._service.ready(f"running {self._options.config_file}")
-        self._settle_memory()
-        return problem
-
-    def _mark_orphans(self) -> None:
-        """Mark the counters of what is no longer configured."""
-        configuration = self.configuration
-        assert self.topology is not None
-        names = {
-            *self.topology.sources,
-            *self.topology.destinations,
-            *configuration.sources,
-            *configuration.destinations,
-            *configuration.filters,
-            *(name for _, name in configuration.processors),
-            *(path.name for path in configuration.log_paths),
-            *(name.partition("#")[0] for name in self.topology.sources),
-            *(name.partition("#")[0] for name in self.topology.destinations),
-            "",
-        }
-        self.environment.metrics.mark_orphans(
-            lambda series: (
-                (series.legacy.id if series.legacy is not None else "") in names
-                and dict(series.labels).get("id", "") in names
-            )
-        )
-
-    async def _go_back(self, failed: Topology) -> None:
-        """Run the old configuration again with what ``failed`` and it still have."""
-        assert self.topology is not None
-        old = build_topology(
-            self.topology.configuration, self.environment, self._queues
-        )
-        failed.merge(self.topology)
-        await old.start(failed)
-        self.topology = old
+        async with self._change:
+            if self._stop_requested.is_set() or self.topology is None:
+                return "the daemon is stopping"
+            self._service.reloading()
+            self.topology, problem = await self._reload.replace(self.topology)
+            self._apply_options()
+            self._service.ready(f"running {self._options.config_file}")
+            self._settle_memory()
+            return problem
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()

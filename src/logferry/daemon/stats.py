@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
     from logferry.telemetry.counters import Metrics, Series
 
-__all__ = ["query", "remove_orphans", "render_csv", "render_prometheus", "reset"]
+__all__ = [
+    "QUERY_COMMANDS",
+    "query",
+    "remove_orphans",
+    "render_csv",
+    "render_prometheus",
+    "reset",
+]
 
+QUERY_COMMANDS = frozenset({"LIST", "GET", "GET_SUM", "GET_RESET", "GET_SUM_RESET"})
 _CSV_HEADER = "SourceName;SourceId;SourceInstance;State;Type;Number"
 _PREFIX = "syslogng_"
 _LAST_LABELS = ("result", "le")
@@ -114,7 +122,7 @@ def query(metrics: Metrics, command: str, pattern: str) -> str:
     if command == "LIST":
         text = "\n".join(name for name, _ in found)
     elif "SUM" in command:
-        text = _number(sum(series.value for _, series in found))
+        text = _number(sum(series.value for _, series in found)) if found else ""
     else:
         text = "\n".join(f"{name}={_number(series.value)}" for name, series in found)
     if command.endswith("RESET"):

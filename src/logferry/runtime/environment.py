@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logferry.message.model import Monotonic, UnixNanos
+from logferry.runtime.credentials import Credentials
 from logferry.runtime.stores import (
     DeadLetters,
     MemoryDeadLetters,
@@ -70,6 +71,7 @@ class Environment:
         stop: asks the daemon to stop (``flags(exit-on-eof)``).
         state: small values that survive a restart.
         dead_letters: where messages go that no server takes.
+        credentials: passphrases of private keys.
         left_behind: what drivers that were stopped leave to those that take their
             place in the same process, by persist name.
 
@@ -88,3 +90,4 @@ class Environment:
     state: State = field(default_factory=MemoryState)
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)
     left_behind: dict[str, object] = field(default_factory=dict)
+    credentials: Credentials = field(default_factory=Credentials)

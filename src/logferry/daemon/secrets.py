@@ -1,0 +1,43 @@
+"""
+Keeping secrets out of what we print: configuration texts, graphs, log lines.
+
+Masked are the values of options whose names say what they hold (``password()``,
+``token()`` …), credentials in URLs, and what follows the name of an authentication
+header. Whether a text *is* the configuration (``config --verify``, ``--id``) is always
+decided on the unmasked one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["mask"]
+
+MASK: Final = "********"
+
+_OPTION = re.compile(
+    r"""\b((?:[\w-]*[-_])?(?:password|passphrase|secret|token|api[-_]key|apikey|
+        access[-_]key|auth[-_]key|credentials?|hec[-_]token|webhook)\s*\(\s*)
+        ("(?:[^"\\]|\\.)*"|'[^']*'|[^\s()"']+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"':]+:[^\s/@\"']+@", re.IGNORECASE)
+_HEADER = re.compile(
+    r"\b((?:proxy-)?authorization|[\w-]*(?:api[-_]?key|token|secret)|cookie)"
+    r"(\s*:\s*)[^\"'\n]+",
+    re.IGNORECASE,
+)
+
+
+def mask(text: str) -> str:
+    """Return ``text`` without the secrets in it."""
+    text = _OPTION.sub(lambda found: f"{found[1]}{_like(found[2])}", text)
+    text = _URL.sub(rf"\1{MASK}@", text)
+    return _HEADER.sub(rf"\1\2{MASK}", text)
+
+
+def _like(value: str) -> str:
+    """Return the mask in the quotes of ``value``."""
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{quote}{MASK}{quote}"

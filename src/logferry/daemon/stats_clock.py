@@ -1,0 +1,105 @@
+"""
+What happens to counters as time goes by (``options { stats( … ) }``).
+
+``freq()`` writes them into the internal log, ``lifetime()`` forgets dynamic ones that
+no longer move, ``max-dynamics()`` bounds their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from logferry.telemetry.events import Event, Level
+
+if TYPE_CHECKING:
+    from logferry.config.options import GlobalOptions, StatsOptions
+    from logferry.runtime.environment import Environment
+
+__all__ = ["LogStatistics", "StatsClock", "stats_options"]
+
+_SWEEPS_PER_LIFETIME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatistics(Event):
+    """All rows of the classic CSV at one moment."""
+
+    level: ClassVar[Level] = Level.INFO
+    text: ClassVar[str] = "Log statistics"
+
+    rows: tuple[tuple[str, str], ...]
+
+    def tags(self) -> Iterator[tuple[str, str]]:
+        """Yield ``processed='source(s_net)=3'`` and so on."""
+        yield from self.rows
+
+
+def stats_options(options: GlobalOptions) -> StatsOptions:
+    """Return ``stats()``, made of the old single options where they are given."""
+    from logferry.config.options import StatsOptions
+
+    block = cast("StatsOptions | None", options.stats)
+    if block is not None:
+        return block
+    return StatsOptions(
+        {
+            "level": options.stats_level,
+            "freq": options.stats_freq,
+            "lifetime": options.stats_lifetime,
+            "max_dynamics": options.stats_max_dynamics,
+        }
+    )
+
+
+class StatsClock:
+    """Two timers."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._options: StatsOptions | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def set(self, options: StatsOptions) -> None:
+        """Follow ``options`` from now on."""
+        self.stop()
+        metrics = self._environment.metrics
+        metrics.level = options.level
+        metrics.dynamics_max = options.max_dynamics
+        self._options = options
+        self._arm("sweep", options.lifetime / _SWEEPS_PER_LIFETIME)
+        if options.freq:
+            self._arm("log", options.freq)
+
+    def _arm(self, name: str, delay_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(delay_s, self._on_timer, name, delay_s)
+
+    def _on_timer(self, name: str, delay_s: float) -> None:
+        assert self._options is not None
+        if name == "sweep":
+            now = self._environment.clock()
+            self._environment.metrics.expire(now, self._options.lifetime)
+        else:
+            self._environment.log.emit(self.statistics())
+        self._arm(name, delay_s)
+
+    def statistics(self) -> LogStatistics:
+        """Return the event for the internal log."""
+        rows = []
+        level = self._environment.metrics.level
+        for series in self._environment.metrics:
+            legacy = series.legacy
+            if legacy is not None and series.legacy_level <= level:
+                place = ",".join(filter(None, (legacy.id, legacy.instance)))
+                text = f"{legacy.component}({place})={series.value:g}"
+                rows.append((legacy.type, text))
+        return LogStatistics(tuple(rows))
+
+    def stop(self) -> None:
+        """Stop the timers."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
