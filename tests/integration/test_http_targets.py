@@ -212,11 +212,12 @@ async def test_flapping_targets_lose_nothing_and_starve_nobody(tmp_path: Path):
 
 async def test_workers_auto_follow_the_load(tmp_path: Path):
     options = 'url("%0/") batch-lines(1) workers(auto(1..8))'
-    async with HttpScene(tmp_path, options, lambda _: Response(delay_s=0.01)) as scene:
-        scene.send(400)
+    async with HttpScene(tmp_path, options, lambda _: Response(delay_s=0.03)) as scene:
+        scene.send(300)
         await scene.settled()
-        assert scene[0].connections == 8
-        assert sorted(numbers(scene[0].lines)) == list(range(400))
+        # Eight on an idle machine; a busy one looks like a slow server.
+        assert 3 <= scene[0].connections <= 8
+        assert sorted(numbers(scene[0].lines)) == list(range(300))
 
 
 async def test_workers_auto_shrink_when_the_server_says_it_is_too_much(tmp_path: Path):

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from logferry.destinations.http.accounts import Accounts
 from logferry.destinations.http.collector import Collector
-from logferry.destinations.http.hooks import Hooks
 from logferry.destinations.http.load import Load
 from logferry.destinations.http.probes import Probes
+from logferry.destinations.http.report import describe_target
 from logferry.destinations.http.request import Requests, partition_of
 from logferry.destinations.http.response import StatusTable
 from logferry.destinations.http.session import Session
@@ -102,7 +102,6 @@ class HttpDestination:
         )
         self._tasks = Tasks(environment.log)
         self._probes = Probes(setup, self._shared, self._tasks, self.on_balanced)
-        self._hooks = Hooks(options, spec.id, environment)
         self._waiting: set[asyncio.Future[None]] = set()
         self._seen_version = self.balancer.version
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -130,7 +129,6 @@ class HttpDestination:
         self._loop = asyncio.get_running_loop()
         self._queue.on_ready = self._schedule
         self._accounts.on_workers(self._worker_count)
-        await self._hooks.on_start()
         self._schedule()
         self._arm_timer()
 
@@ -164,7 +162,6 @@ class HttpDestination:
         for worker in self._workers:
             await worker.close()
         await self._probes.close()
-        await self._hooks.on_stop()
         self._accounts.close()
 
     def _can_deliver(self, now: float) -> bool:
@@ -370,32 +367,9 @@ class HttpDestination:
         """Return state and targets for ``ctl pool``; durations in seconds."""
         reports = self.balancer.report(now)
         up = [item for item in reports if item.fitness is Fitness.HEALTHY]
-        servers = []
-        for item in reports:
-            notes = [str(item.fitness)]
-            if item.is_drained:
-                notes.append("drained")
-            if item.why:
-                notes.append(item.why)
-            if item.retry_at is not None:
-                notes.append(f"tried again in {max(0.0, item.retry_at - now):.1f} s")
-            if item.latency_s:
-                notes.append(f"{item.latency_s * 1000:.1f} ms")
-            if item.in_flight:
-                notes.append(f"{item.in_flight} under way")
-            servers.append(
-                {
-                    "name": item.target.name,
-                    "is_current": item in up and not item.is_drained,
-                    "note": ", ".join(notes),
-                    "weight": item.target.weight,
-                    "tier": item.target.tier,
-                    "workers": item.seats,
-                }
-            )
         return {
             "state": "up" if up else "down",
             "reason": f"{len(up)} of {len(reports)} targets are well",
             "queued": self._queue.count,
-            "servers": servers,
+            "servers": [describe_target(item, now) for item in reports],
         }

@@ -11,7 +11,6 @@ __all__ = [
     "AlternativeTarget",
     "BatchDropped",
     "HandledByResponseAction",
-    "HookFailed",
     "MessageCondemned",
     "ProbeUnanswered",
     "RequestFailed",
@@ -189,16 +188,4 @@ class ProbeUnanswered(Event):
 
     url: str
     error: str
-    driver: str
-
-
-@dataclass(frozen=True, slots=True)
-class HookFailed(Event):
-    """A command of ``hook-commands()`` failed."""
-
-    level: ClassVar[Level] = Level.ERROR
-    text: ClassVar[str] = "Hook command failed"
-
-    command: str
-    status: int
     driver: str

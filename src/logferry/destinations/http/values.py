@@ -91,7 +91,7 @@ class Workers:
         values = values_of(arguments)
         if len(values) == 1 and isinstance(values[0], Call):
             return self._read_auto(values[0], scope)
-        count = Integer(minimum=1, maximum=1024).read(arguments, span, scope)
+        count = Integer(1, 1024, "a number of workers").read(arguments, span, scope)
         return None if count is None else WorkerCount(count, count)
 
     def _read_auto(self, call: Call, scope: Scope) -> WorkerCount | None:
