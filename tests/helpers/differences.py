@@ -1,0 +1,23 @@
+"""Why rows differ from syslog-ng 3.38: the reasons as ``docs/compat.md`` has them."""
+
+from __future__ import annotations
+
+AUDIT_PREFIX = "the default prefix is `.auditd.`, as in AxoSyslog"
+CSV_DIALECT = "`dialect()` does what the escape flags do"
+DIGITS = "numbers print up to 17 significant digits, as in AxoSyslog"
+EMPTY = "a built-in field that is empty counts as not set"
+JSON_BIG = "a number beyond 64 bits becomes a double"
+JSON_COMMA = "an item of a list may hold a comma"
+JSON_NUMBERS = "JSON output is always valid JSON"
+JSON_STRICT = "`json-parser()` takes JSON only"
+JSON_TYPES = "an array that holds more than strings stays JSON, with its types"
+KEEPS_TYPE = "`rename()` keeps the type of the value"
+LIST_TAIL = "the value of a list function is a list"
+MACROS_SET = "`groupset()` sets fields and values, no macros"
+NEWER = "values of AxoSyslog 4 are there"
+OFFSETS = "time zones may be offsets such as `+02:00`"
+OVERFLOW = "a number that no longer fits an integer is printed as it is"
+TAG_ORDER = "tags print in the order they were set"
+TRACES = "`subst()` keeps `$0` only where its replacement mentions a match"
+UNCLOSED = "a value that begins with an unclosed quote ends at the next name"
+ZONE_NAME = "zone names and a space before the day are read"
