@@ -147,10 +147,16 @@ def bind_arguments(
     tokens: Sequence[Token],
     span: Span,
     diagnostics: Diagnostics,
-) -> Arguments:
-    """Return the value of each parameter for a use of ``block`` with ``tokens``."""
+) -> Arguments | None:
+    """
+    Return the value of each parameter for a use of ``block`` with ``tokens``.
+
+    ``None`` when a mandatory one is missing: what the block would become then, would
+    only bring more errors.
+    """
     values: Arguments = {}
     more: list[Token] = []
+    is_complete = True
     calls, rest = split_calls(tokens)
     for name, inside in calls:
         key = argument_name(name.text)
@@ -182,9 +188,10 @@ def bind_arguments(
                 span,
                 f"the block at {block.span} has no default for it",
             )
+            is_complete = False
         values[key] = default or []
     values[VARARGS] = more
-    return values
+    return values if is_complete else None
 
 
 def _written(parameters: Mapping[str, object]) -> list[str]:

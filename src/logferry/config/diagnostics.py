@@ -31,6 +31,10 @@ LANGUAGE_RULES = {
 """Rules of warnings that reading itself gives."""
 
 
+_RECENT = 50
+"""How far back an equal problem is looked for: a block used twice says it twice."""
+
+
 class Severity(StrEnum):
     """How bad it is: only errors keep a configuration from running."""
 
@@ -68,12 +72,16 @@ class Diagnostics:
         self.items: list[Diagnostic] = []
 
     def error(self, message: str, span: Span, hint: str = "") -> None:
-        """Note an error."""
-        self.items.append(Diagnostic(Severity.ERROR, message, span, hint))
+        """Note an error, once."""
+        item = Diagnostic(Severity.ERROR, message, span, hint)
+        if item not in self.items[-_RECENT:]:
+            self.items.append(item)
 
     def warning(self, message: str, span: Span, hint: str = "", rule: str = "") -> None:
-        """Note a warning."""
-        self.items.append(Diagnostic(Severity.WARNING, message, span, hint, rule))
+        """Note a warning, once."""
+        item = Diagnostic(Severity.WARNING, message, span, hint, rule)
+        if item not in self.items[-_RECENT:]:
+            self.items.append(item)
 
     @property
     def has_errors(self) -> bool:

@@ -30,6 +30,7 @@ from logferry.config.nodes import (
     Word,
 )
 from logferry.config.schema import Scope
+from logferry.limits import CONFIG_NESTING_MAX
 
 __all__ = ["Condition", "parse_filter"]
 
@@ -89,7 +90,11 @@ class _Parser:
             return None
         rest = self._peek()
         if rest is not None:
-            self._error("unexpected argument in a filter", rest.span, "and, or?")
+            self._error(
+                "unexpected argument in a filter",
+                rest.span,
+                "write 'and' or 'or' between",
+            )
             return None
         return expression
 
@@ -148,18 +153,26 @@ class _Parser:
         return first if len(parts) == 1 else join(tuple(parts), first.span)
 
     def _not(self) -> FilterExpression | None:
-        if self._keyword() == "not":
+        spans = []
+        while self._keyword() == "not":
             argument = self._peek()
             assert argument is not None
             self._skip_keyword()
-            inner = self._not()
-            return None if inner is None else Not(inner, argument.span)
-        return self._primary()
+            spans.append(argument.span)
+        inner = self._primary()
+        if len(spans) > CONFIG_NESTING_MAX:
+            self._error(f"more than {CONFIG_NESTING_MAX} times not", spans[0])
+            return None
+        for span in reversed(spans):
+            inner = None if inner is None else Not(inner, span)
+        return inner
 
     def _primary(self) -> FilterExpression | None:
         argument = self._peek()
         if argument is None:
-            self._error("a filter expression is missing", self._span)
+            self._error(
+                "a filter expression is missing", self._span, "such as level(err)"
+            )
             return None
         following = (
             self._arguments[self._index + 1]
@@ -188,7 +201,8 @@ class _Parser:
         left = self._template(self._arguments[self._index])
         operator = self._arguments[self._index + 1]
         assert isinstance(operator, Operator | Word)
-        if self._index + 2 >= len(self._arguments):
+        last = self._index + 2
+        if last >= len(self._arguments) or isinstance(self._arguments[last], Operator):
             self._error("the right side of a comparison is missing", operator.span)
             return None
         right = self._template(self._arguments[self._index + 2])

@@ -245,6 +245,12 @@ class GlobalOptions(Options):
         1,
         doc="Worker processes that share the listening ports.",
     )
+    shutdown_grace = Option(
+        Seconds(),
+        5.0,
+        doc="How long a stop goes on delivering what waits, before it saves the rest.",
+        unit="s",
+    )
     stats = Option(Block(StatsOptions), None, doc="Counters: which and how often.")
     stats_freq = Option(Seconds(), 0.0, doc="Old form of stats(freq()).")
     stats_level = Option(Integer(minimum=0), 0, doc="Old form of stats(level()).")

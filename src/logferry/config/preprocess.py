@@ -274,7 +274,9 @@ class Preprocessor:
         del self.passed[mark:]
         values = bind_arguments(block, arguments, name.span, self._diagnostics)
         self._unread()
-        if isinstance(block.body, Generator):
+        if values is None:
+            pass
+        elif isinstance(block.body, Generator):
             self._push(self._generate(block.body, values, name))
         else:
             self._push(

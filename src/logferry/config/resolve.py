@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import Diagnostics, did_you_mean
+from logferry.config.elsewhere import ELSEWHERE, library_names
 from logferry.config.filters import parse_filter
 from logferry.config.kinds import text_of
 from logferry.config.nodes import (
@@ -85,6 +86,7 @@ class Resolver:
         self.filters: dict[str, FilterStep] = {}
         self.processors: dict[tuple[str, str], ProcessStep] = {}
         self._in_progress: list[tuple[str, str]] = []
+        self._cyclic: set[tuple[str, str]] = set()
         self._anonymous_count: dict[str, int] = {}
 
     def resolve(self, statements: list[Statement]) -> Configuration:
@@ -176,7 +178,8 @@ class Resolver:
         if is_function:
             name = f"{name.lower().replace('_', '-')}()"
         if name in self.templates:
-            self._duplicate("template", name.removesuffix("()"), rest[0].span)
+            kind = "template-function" if is_function else "template"
+            self._duplicate(kind, name.removesuffix("()"), rest[0].span)
             return
         body = rest[1]
         if isinstance(body, Block):
@@ -249,11 +252,7 @@ class Resolver:
                 )
             return None
         if (kind, name) in self._in_progress:
-            chain = " -> ".join(item for _, item in self._in_progress)
-            self.diagnostics.error(
-                f"{kind} '{name}' refers to itself: {chain} -> {name}",
-                span or self._objects[kind, name][1],
-            )
+            self._report_cycle(kind, name, span)
             return None
         block, place = self._objects[kind, name]
         self._in_progress.append((kind, name))
@@ -261,6 +260,19 @@ class Resolver:
             return self.define(kind, name, block, place)
         finally:
             self._in_progress.pop()
+
+    def _report_cycle(self, kind: str, name: str, span: Span | None) -> None:
+        """Report a cycle once, however many of its members ask."""
+        start = self._in_progress.index((kind, name))
+        members = self._in_progress[start:]
+        if self._cyclic.isdisjoint(members):
+            chain = " -> ".join(item for _, item in members)
+            self.diagnostics.error(
+                f"{kind} '{name}' refers to itself: {chain} -> {name}",
+                span or self._objects[kind, name][1],
+                "take one of the references out",
+            )
+        self._cyclic.update(members)
 
     def _resolved(self, kind: str, name: str) -> object | None:
         match kind:
@@ -360,15 +372,24 @@ class Resolver:
         """Read one driver, parser or rewrite."""
         options = known.get(call.name)
         if options is None:
-            self.diagnostics.error(
-                f"unknown {kind} {call.name}()",
-                call.name_span,
-                did_you_mean(call.name, known) or "known are " + ", ".join(known),
-            )
+            self._unknown(kind, call, known)
             return None
         self.scope.path = f"{kind} {call.name}"
         values = options.read(call.arguments, self.scope, call.span)
         return Spec(call.name, values, id_, call.span)
+
+    def _unknown(self, kind: str, call: Call, known: dict[str, type[Options]]) -> None:
+        """Report a driver, parser or rewrite that there is not."""
+        name = call.name
+        if not self.has_library and (kind, name) in library_names():
+            hint = 'it is in the library: write @include "scl.conf" first'
+        elif name in ELSEWHERE.get(kind, ()):
+            hint = "syslog-ng or AxoSyslog has it, logferry has not"
+        else:
+            blocks = [item for context, item in library_names() if context == kind]
+            hint = did_you_mean(name, [*known, *blocks])
+            hint = hint or "known are " + ", ".join(known)
+        self.diagnostics.error(f"unknown {kind} {name}()", call.name_span, hint)
 
 
 def _split_paths(block: Block) -> tuple[Block, Block]:

@@ -19,7 +19,6 @@ from logferry.codegen.rendering import Rendering
 from logferry.codegen.template_text import TemplateError
 from logferry.config.diagnostics import Diagnostics
 from logferry.config.nodes import (
-    NOWHERE,
     Configuration,
     Deliver,
     Element,
@@ -98,8 +97,14 @@ def build_programs(
         try:
             programs[source_id] = compiler.compile()
         except (PatternError, TemplateError) as error:
-            span = paths[0].span if paths else NOWHERE
-            diagnostics.error(str(error), span)
+            span = getattr(error, "place", None)
+            diagnostics.error(str(error), span or paths[0].span)
+        except RecursionError:
+            diagnostics.error(
+                "a log path has too many elements one after the other",
+                paths[0].span,
+                "divide it: what follows can be a log path of its own",
+            )
     diagnostics.raise_errors()
     return programs
 

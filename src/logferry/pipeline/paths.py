@@ -19,8 +19,10 @@ from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Unsupported
 from logferry.codegen.filters import emit_filter
 from logferry.codegen.parsers import PARSERS, emit_parser
+from logferry.codegen.patterns import PatternError
 from logferry.codegen.records import emit_key, emit_record
 from logferry.codegen.rewrites import emit_rewrite
+from logferry.codegen.template_text import TemplateError
 from logferry.config.nodes import (
     Deliver,
     Element,
@@ -43,6 +45,7 @@ from logferry.pipeline.shapes import (
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
+    from logferry.config.nodes import Span
     from logferry.pipeline.tallies import Tallies
 
 __all__ = ["Output", "PathWriter"]
@@ -252,6 +255,22 @@ class PathWriter:
         def go_on() -> None:
             self._write(rest, leaf)
 
+        try:
+            self._write_element(first, rest, go_on, leaf)
+        except (PatternError, TemplateError) as error:
+            # The innermost element is the guilty one: it is asked first.
+            if not hasattr(error, "place"):
+                vars(error)["place"] = _place_of(first)
+            raise
+        self._must_copy = must_copy
+
+    def _write_element(
+        self,
+        first: Element | Spec,
+        rest: tuple[Element | Spec, ...],
+        go_on: _Leaf,
+        leaf: _Leaf,
+    ) -> None:
         match first:
             case Sources():
                 go_on()
@@ -276,7 +295,6 @@ class PathWriter:
                 self._write(rest, leaf)
             case Junction(branches):
                 self._write_junction(list(branches), rest, leaf)
-        self._must_copy = must_copy
 
     def _copy_before(self, element: Element | Spec) -> None:
         """Copy the message, if others still need it, before it is first changed."""
@@ -424,3 +442,18 @@ def copy_message(message: Message) -> Message:
     copy.tags = message.tags.copy()
     copy.utf8 = message.utf8
     return copy
+
+
+def _place_of(element: Element | Spec) -> Span | None:
+    """Return where ``element`` is written: for a driver, its template."""
+    match element:
+        case Deliver(group):
+            for spec in group.drivers:
+                for name in ("template", "body", "path"):
+                    if name in spec.options.given:
+                        return spec.options.given[name]
+            return group.span
+        case Sources():
+            return None
+        case _:
+            return element.span
