@@ -401,7 +401,7 @@ class Balancer:
         return min(moments, default=None)
 
     def next_trial(self, now: float) -> float | None:
-        """Return when the next failed target will be given a batch, if that is known."""
+        """Return when the next failed target gets a batch, if that is known."""
         if self.plan.probe is not None:
             return None
         moments = [

@@ -15,12 +15,12 @@ REFUSED   nobody will ever take it             a second opinion, then dropped
 ========  ===================================  =======================================
 
 **A bad request is not a bad server, and a second opinion tells them apart.** The first
-target that rejects a batch is marked failed like any other, and another one is asked. If
-that one accepts, the first was wrong and stays out. If it rejects the batch too, the
-request is guilty: both targets are pardoned at once. Where nobody else can be asked
-(a single URL, all others down) the request is suspected first. ``SPLIT`` then halves the
-batch until the guilty record stands alone: at most 2·log2(n) + 1 requests more than
-without it.
+target that rejects a batch is marked failed like any other, and another one is asked.
+If that one accepts, the first was wrong and stays out. If it rejects the batch too, the
+request is guilty: both targets are pardoned at once. Where nobody else can be asked (a
+single URL, all others down) the request is suspected first; so it is when all others
+were asked and failed. ``SPLIT`` then halves the batch until the guilty record stands
+alone: at most 2·log2(n) + 1 requests more than without it.
 
 A server that rejects everything must not turn the whole stream into dead letters:
 after ``condemned_max`` records in a row without a single success the targets are
@@ -169,7 +169,7 @@ class _Part:
     start: int
     stop: int
     number: int
-    is_suspect: bool = False  # the whole that it comes from was found guilty
+    is_suspect: bool = False  # one rejection is enough to find it guilty
     has_waited: bool = False
     is_bounded: bool = False  # the last answer was
     tries: int = 0
@@ -235,6 +235,8 @@ class Delivery:
         if part.tried:
             part.tried.clear()
             part.rounds += 1
+            # Somebody rejected it and nobody took it: no other opinion is to be had.
+            part.is_suspect = part.is_suspect or bool(part.blames)
             if part.is_bounded:
                 part.bounded_rounds += 1
                 if part.bounded_rounds >= self._plan.retries:

@@ -183,6 +183,21 @@ def test_a_second_opinion_from_a_dead_target_is_none():
     }
 
 
+def test_poison_does_not_wait_for_the_opinion_of_targets_that_stay_dead():
+    def answer(name: str, records: range) -> Answer:
+        return {"a": DOWN, "b": BAD, "c": DOWN}[name] if 3 in records else OK
+
+    health = HealthPlan(fall=3, rise=1, backoff=Backoff(60, 60))
+    scene = Scene("abc", answer)
+    scene.balancer = Balancer(
+        BalancerPlan(tuple(ServerPlan(name) for name in "abc"), 1, health=health),
+        random.Random(1),
+        0.0,
+    )
+    settled = scene.deliver(8, waits_max=3)
+    assert [item.count for item in settled if item.fate is Fate.DEAD] == [1]
+
+
 def test_too_large_a_batch_is_delivered_in_halves():
     too_large = Answer(Verdict.REJECTED, "413 Content Too Large")
     scene = Scene("ab", lambda _, records: too_large if len(records) > 30 else OK)
