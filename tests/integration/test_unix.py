@@ -121,3 +121,10 @@ async def test_connections_over_the_limit_are_closed(tmp_path: Path) -> None:
         ):
             await daemon.wait_for("rejecting connection")
             assert await asyncio.to_thread(second.recv, 1) == b""
+
+
+async def test_a_silent_connection_is_closed(tmp_path: Path) -> None:
+    text = site(tmp_path, 'unix-stream("DIR/log" idle-timeout(0.2));')
+    async with Daemon(text, tmp_path):
+        with connected(tmp_path / "log", socket.SOCK_STREAM) as sock:
+            assert await asyncio.to_thread(sock.recv, 1) == b""

@@ -39,6 +39,7 @@ MONTHS = (
 _MONTH_NUMBERS = {name: number for number, name in enumerate(MONTHS, 1)}
 _MEMO_MAX = 4096
 _NS = 1_000_000_000
+_DAY_S = 86_400
 _OFFSET_STEP_S = 900  # zone offsets change on quarters of an hour
 
 _fixed_offset = re.compile(r"([+-])(\d\d):?(\d\d)")
@@ -131,11 +132,14 @@ class StampReader:
 
     Args:
         zone: the zone of stamps that name none.
+        guesses: take the zone instead that brings such a stamp nearest to our clock
+            (``flags(guess-timezone)``), when it is less than a day away.
 
     """
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, *, guesses: bool = False) -> None:
         self._zone = zone
+        self._guesses = guesses
         self._memo: dict[bytes, Stamp] = {}
         self._memo_day = -1
 
@@ -150,7 +154,7 @@ class StampReader:
         stamp = self._memo.get(text)
         if stamp is None:
             stamp = self._convert(match, now)
-            if stamp is not None:
+            if stamp is not None and not self._guesses:
                 self._memo[text] = stamp
         return stamp
 
@@ -178,6 +182,8 @@ class StampReader:
             unix_s = int(wall.timestamp()) - offset
         else:
             unix_s, offset = self._zone.to_unix_s(wall)
+            if self._guesses:
+                unix_s, offset = _nearest_zone(wall, now // _NS) or (unix_s, offset)
         fraction = (fields.get("fraction") or b"")[:6].ljust(9, b"0")
         return Stamp(UnixNanos(unix_s * _NS + int(fraction)), offset)
 
@@ -190,6 +196,16 @@ class StampReader:
         if month == 1 and today.month == 12:
             return today.year + 1
         return today.year
+
+
+def _nearest_zone(wall: datetime, now_s: int) -> tuple[int, int] | None:
+    """Return the moment and the offset, in quarters of an hour, nearest ``now_s``."""
+    naive_s = int(wall.timestamp())
+    distance_s = naive_s - now_s
+    if abs(distance_s) >= _DAY_S:
+        return None
+    offset = round(distance_s / _OFFSET_STEP_S) * _OFFSET_STEP_S
+    return naive_s - offset, offset
 
 
 def _offset_of(text: bytes) -> int:

@@ -213,6 +213,8 @@ class ProgramCompiler:
             return f"flags({', '.join(sorted(odd_flags))})"
         if "expect-hostname" not in reception.flags:
             return "lines have no host name"
+        if reception.has_own_pid:
+            return "use-syslogng-pid() is set"
         if reception.has_sender_values:
             return "each sender has values of its own"
         for name in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, cast
 
 from logferry.codegen.patterns import PatternError, compile_pattern
-from logferry.config.kinds import Enum, Integer, Seconds, TextKind
+from logferry.config.kinds import Enum, Integer, Seconds, TextKind, YesNo
 from logferry.config.schema import Option
 from logferry.sources.options import ReaderOptions
 from logferry.syslog.framing import Framer, make_framer
@@ -64,6 +64,19 @@ class MultiLineOptions(ReaderOptions):
         0.0,
         doc="A message is complete when nothing came for so long; 0: never.",
         unit="s",
+    )
+    idle_timeout = Option(
+        Seconds(),
+        0.0,
+        doc="For connections.",
+        unit="s",
+        no_effect="this source has no connections that could be closed",
+    )
+    trim_large_messages = Option(
+        YesNo(),
+        default=False,
+        doc="For octet-counted transports.",
+        no_effect="lines that are too long are cut into pieces",
     )
     pad_size = Option(
         Integer(minimum=0),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from logferry.config.hook_options import HookOptions
 from logferry.config.kinds import (
     Block,
@@ -14,9 +17,16 @@ from logferry.config.kinds import (
     YesNo,
 )
 from logferry.config.schema import FromGlobal, Option, Options
+from logferry.message.timestamps import Zone
 from logferry.runtime.resolver import Naming
+from logferry.sources.encoding import is_known
 from logferry.syslog.names import FACILITIES, SEVERITIES
 from logferry.syslog.reception import Reception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.config.schema import Scope
 
 __all__ = [
     "SOURCE_FLAGS",
@@ -63,7 +73,8 @@ class SourceOptions(Options):
     internal = Option(
         YesNo(),
         default=False,
-        doc="Show the counters of this driver only at a higher stats level.",
+        doc="Marks a driver whose counters are of no interest.",
+        no_effect="the counters of all drivers are shown alike",
     )
     hook_commands = Option(
         Block(HookOptions), None, doc="Commands beside the driver's life."
@@ -96,7 +107,10 @@ class SourceOptions(Options):
         doc="Use the time inside the message, not that of its arrival.",
     )
     read_old_records = Option(
-        YesNo(), default=True, doc="Also read what was there before the first start."
+        YesNo(),
+        default=True,
+        doc="Also read what was there before the first start.",
+        no_effect="this source keeps no position",
     )
     use_syslogng_pid = Option(
         YesNo(), default=False, doc="Set the PID of messages to our own."
@@ -146,12 +160,18 @@ class ReaderOptions(SourceOptions):
     check_program = Option(
         YesNo(), FromGlobal("check_program"), doc="Refuse odd program names."
     )
+    bad_hostname = Option(
+        TextKind("a regular expression"),
+        FromGlobal("bad_hostname"),
+        doc="Words that stand where a host name should, but are none.",
+    )
     flags = Option(Flags(SOURCE_FLAGS), frozenset(), doc="How frames are parsed.")
     log_fetch_limit = Option(
         Integer(minimum=1),
         10,
-        doc="Accepted for old configurations; one read takes what is there.",
+        doc="How many messages one read takes.",
         unit="messages",
+        no_effect="a read takes what is there",
     )
     format = Option(
         TextKind("a message format"), "syslog", doc="The format of messages."
@@ -194,6 +214,57 @@ class ReaderOptions(SourceOptions):
         TextKind(), ".SDATA.", doc="What the names of structured data begin with."
     )
 
+    def check(self, scope: Scope) -> None:
+        """Report names that nobody knows: of encodings, formats, zones, severities."""
+        super().check(scope)
+        _check_name(self, scope, "format", "message format", _is_format)
+        _check_name(self, scope, "encoding", "character set", is_known)
+        _check_name(self, scope, "time_zone", "time zone", _is_zone)
+        _check_name(self, scope, "default_severity", "severity", _is_severity)
+        _check_name(self, scope, "default_facility", "facility", _is_facility)
+        _check_name(self, scope, "bad_hostname", "kind of pattern", _is_pattern)
+
+
+def _check_name(
+    options: ReaderOptions,
+    scope: Scope,
+    attribute: str,
+    what: str,
+    is_right: Callable[[str], bool],
+) -> None:
+    value = getattr(options, attribute)
+    if value and not is_right(value):
+        place = options.given.get(attribute, options.span)
+        scope.diagnostics.error(f"unknown {what} '{value}'", place)
+
+
+def _is_format(name: str) -> bool:
+    return name == "syslog"
+
+
+def _is_severity(name: str) -> bool:
+    return name.lower() in SEVERITIES
+
+
+def _is_facility(name: str) -> bool:
+    return name.lower() in FACILITIES
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text.encode())
+    except re.error:
+        return False
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        Zone(name)
+    except ValueError:
+        return False
+    return True
+
 
 def reception_of(
     options: ReaderOptions, flags: frozenset[str], *, local: bool = False
@@ -206,6 +277,8 @@ def reception_of(
     flags |= options.flags
     if "no-hostname" in flags:
         flags -= {"expect-hostname"}
+    if options.check_program:
+        flags |= {"check-program"}
     program = options.program_override or options.log_prefix.rstrip(": ")
     return Reception(
         flags=flags,
@@ -214,6 +287,7 @@ def reception_of(
         chain_hostnames=options.chain_hostnames,
         normalize_hostnames=options.normalize_hostnames,
         check_hostname=options.check_hostname,
+        bad_hostname=options.bad_hostname,
         use_fqdn=options.use_fqdn,
         host_override=options.host_override,
         program_override=program,
@@ -222,6 +296,7 @@ def reception_of(
         sdata_prefix=options.sdata_prefix,
         encoding=options.encoding,
         tags=options.tags,
+        has_own_pid=options.use_syslogng_pid,
         local=local,
     )
 

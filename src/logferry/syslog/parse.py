@@ -50,7 +50,7 @@ class Parser:
         self._host_name = host_name.encode()
         self._pid = b"%d" % pid
         self._zone = Zone(reception.time_zone or local_time_zone)
-        self._stamps = StampReader(self._zone)
+        self._stamps = StampReader(self._zone, guesses="guess-timezone" in flags)
         self._is_raw = "no-parse" in flags
         self._has_header = "no-header" not in flags
         self._is_rfc5424 = "syslog-protocol" in flags
@@ -94,6 +94,9 @@ class Parser:
         self._set_host(message, host)
         if self._reception.program_override:
             message.program = self._reception.program_override.encode()
+            message.header = b""
+        if self._reception.has_own_pid:
+            message.pid = self._pid
             message.header = b""
         if self._joins_lines:
             message.message = _line_breaks.sub(b" ", message.message)

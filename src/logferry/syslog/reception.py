@@ -18,6 +18,7 @@ class Reception:
         default_pri: PRI of messages that have none.
         time_zone: zone of stamps that name none; empty is the local one.
         local: messages are made here: HOST is our own name.
+        has_own_pid: PID is that of this process (``use-syslogng-pid()``).
         has_sender_values: origins hold values of their own, such as ``.unix.pid``.
 
     """
@@ -38,4 +39,5 @@ class Reception:
     encoding: str = ""
     tags: tuple[str, ...] = ()
     local: bool = False
+    has_own_pid: bool = False
     has_sender_values: bool = False

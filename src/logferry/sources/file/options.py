@@ -27,18 +27,10 @@ class FollowOptions(MultiLineOptions, FileMakerOptions):
         "the reference's 100, because a position moves by whole reads.",
         unit="messages",
     )
-    idle_timeout = Option(
-        Seconds(),
-        0.0,
-        doc="Accepted for every reader.",
-        unit="s",
-        no_effect="a file is no connection that could be closed",
-    )
-    trim_large_messages = Option(
-        MultiLineOptions.trim_large_messages.kind,
-        default=False,
-        doc="For octet-counted transports.",
-        no_effect="lines of files that are too long are cut into pieces",
+    read_old_records = Option(
+        YesNo(),
+        default=True,
+        doc="Also read what was in a file before it was seen for the first time.",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logferry.config.kinds import Block, Enum, Integer, Port, Seconds, TextKind, YesNo
-from logferry.config.schema import Option
+from logferry.config.schema import FromGlobal, Option
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
 from logferry.sources.options import ReaderOptions
@@ -63,7 +63,13 @@ class InetSourceOptions(ReaderOptions, InetSocketOptions):
         Integer(minimum=1),
         1000,
         doc="How many messages of all connections together may be unacknowledged; "
-        "divided by max-connections(), at least 100 each.",
+        "divided by max-connections(), at least min-iw-size-per-reader() each.",
+        unit="messages",
+    )
+    min_iw_size_per_reader = Option(
+        Integer(minimum=1),
+        FromGlobal("min_iw_size_per_reader"),
+        doc="The least window of a connection.",
         unit="messages",
     )
     dynamic_window_size = Option(

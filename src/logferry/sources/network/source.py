@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "NetworkSource"]
 
-_WINDOW_MIN = 100
 _SHOWN_BYTES = 60
 _IDLE_CHECKS_PER_TIMEOUT = 4
 
@@ -335,7 +334,8 @@ class NetworkSource:
 
     def _window(self) -> int:
         options = self._options
-        return max(_WINDOW_MIN, options.log_iw_size // options.max_connections)
+        share = options.log_iw_size // options.max_connections
+        return max(options.min_iw_size_per_reader, share)
 
     def _unwrap_by(self) -> Unwrap | None:
         return self._unwrap if self._transport.proxied == "yes" else None

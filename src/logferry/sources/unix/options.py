@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logferry.config.kinds import Integer, Permissions, Real, TextKind, YesNo
+from logferry.config.kinds import Integer, Permissions, Real, Seconds, TextKind, YesNo
 from logferry.config.schema import FromGlobal, Option
 from logferry.runtime.file_permissions import FilePermissionOptions
 from logferry.runtime.socket_options import SocketOptions
@@ -35,6 +35,12 @@ class UnixSourceOptions(ReaderOptions, SocketOptions, FilePermissionOptions):
         aliases=("pass-unix-credentials",),
     )
     keep_alive = Option(YesNo(), default=True, doc="Keep connections over a reload.")
+    trim_large_messages = Option(
+        YesNo(),
+        default=False,
+        doc="For octet-counted transports.",
+        no_effect="text that is too long is cut",
+    )
     local_creds = Option(
         YesNo(),
         default=False,
@@ -87,6 +93,13 @@ class UnixDgramOptions(UnixSourceOptions):
     title = "source unix-dgram"
 
     # Accepted because one list of options serves both drivers in old configurations.
+    idle_timeout = Option(
+        Seconds(),
+        0.0,
+        doc="An option of unix-stream().",
+        unit="s",
+        no_effect="datagrams have no connections",
+    )
     max_connections = Option(
         Integer(minimum=1),
         256,

@@ -23,6 +23,7 @@ from logferry.runtime.file_permissions import make_folders, set_permissions
 from logferry.runtime.listeners import Listener
 from logferry.runtime.socket_options import apply_socket_options
 from logferry.runtime.streams import describe_address, describe_os_error
+from logferry.runtime.tasks import Tasks
 from logferry.sources.base import SourceKind
 from logferry.sources.network import events as network_events
 from logferry.sources.network.connection import Connection
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "UnixDgramSource", "UnixStreamSource", "bind_unix"]
 
 _WINDOW_MIN = 100
+_IDLE_CHECKS_PER_TIMEOUT = 4
 
 
 def bind_unix(
@@ -136,6 +138,7 @@ class UnixStreamSource(_LocalSource):
         self._stream_options = cast("UnixStreamOptions", spec.options)
         self._listener: Listener | None = None
         self._connections: set[Connection] = set()
+        self._tasks = Tasks(environment.log)
         labels = {"driver": spec.kind, "id": spec.id, "address": self._options.path}
         metrics = environment.metrics
         self._connected = metrics.gauge("socket_connections", labels)
@@ -152,6 +155,17 @@ class UnixStreamSource(_LocalSource):
                 self._options,
                 self._on_accepted,
             )
+        if self._options.idle_timeout:
+            self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
+
+    async def _close_idle(self) -> None:
+        timeout_s = self._options.idle_timeout
+        while True:
+            await asyncio.sleep(timeout_s / _IDLE_CHECKS_PER_TIMEOUT)
+            oldest = self._environment.clock() - timeout_s
+            for connection in tuple(self._connections):
+                if connection.last_read_at < oldest:
+                    connection.close()
 
     def _on_accepted(self, sock: socket.socket, address: object) -> None:
         options, log = self._stream_options, self._environment.log
@@ -226,6 +240,7 @@ class UnixStreamSource(_LocalSource):
             self._listener = None
         for connection in tuple(self._connections):
             connection.close()
+        await self._tasks.cancel()
 
 
 class UnixDgramSource(_LocalSource):
