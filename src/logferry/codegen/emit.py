@@ -96,8 +96,10 @@ class SourceWriter:
 
     @property
     def text(self) -> str:
-        """The source so far."""
-        return "\n".join(self._lines) + "\n"
+        """All lines; a body in which nothing is done says ``pass``."""
+        is_empty = all(not line or line.lstrip()[0] == "#" for line in self._lines)
+        nothing = [f"{_INDENT * self._depth}pass"] if is_empty else []
+        return "\n".join([*self._lines, *nothing]) + "\n"
 
 
 def compile_source(source: str, file_name: str) -> CodeType:

@@ -16,10 +16,24 @@ from typing import TYPE_CHECKING, cast
 
 from logferry.codegen.compare import emit_comparison
 from logferry.codegen.patterns import FLAGS, PatternError, Verdicts, compile_pattern
+from logferry.codegen.python.functions import PythonFilterOptions, python_filter
 from logferry.codegen.template_text import TemplateError, parse_template
-from logferry.codegen.templates import emit_template, pieces_of
+from logferry.codegen.templates import (
+    emit_parts,
+    emit_template,
+    message_only,
+    pieces_of,
+)
 from logferry.config.diagnostics import did_you_mean
-from logferry.config.kinds import Enum, Flags, Template, TextKind, Words, text_of
+from logferry.config.kinds import (
+    Enum,
+    Flags,
+    Integer,
+    Template,
+    TextKind,
+    Words,
+    text_of,
+)
 from logferry.config.nodes import (
     And,
     Argument,
@@ -34,11 +48,13 @@ from logferry.config.nodes import (
     TemplateText,
 )
 from logferry.config.schema import Option, Options, Scope
+from logferry.policy.throttle import TokenBucket
 from logferry.syslog.names import FACILITIES, SEVERITIES
 
 if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
     from logferry.codegen.macros import MacroContext
+    from logferry.message.model import UnixNanos
 
 __all__ = ["FILTERS", "emit_filter", "pris_of", "stores_matches"]
 
@@ -195,6 +211,22 @@ class InListOptions(Options):
     value = Option(TextKind("a name"), "MESSAGE", doc="What is looked up.")
 
 
+class RateLimitOptions(Options):
+    """``rate-limit()``, once ``throttle()``."""
+
+    title = "filter rate-limit"
+
+    template = Option[TemplateText | None](
+        Template(),
+        None,
+        doc="Messages that give the same text share a rate; all do by default.",
+        aliases=("key",),
+    )
+    rate = Option(
+        Integer(minimum=1), 1, doc="How many pass.", unit="messages/s", required=True
+    )
+
+
 FILTERS: dict[str, type[Options]] = {
     "level": LevelOptions,
     "severity": LevelOptions,
@@ -209,6 +241,9 @@ FILTERS: dict[str, type[Options]] = {
     "netmask6": NetmaskOptions,
     "tags": TagsOptions,
     "in-list": InListOptions,
+    "python": PythonFilterOptions,
+    "rate-limit": RateLimitOptions,
+    "throttle": RateLimitOptions,
 }
 """Filter functions by name."""
 
@@ -308,6 +343,12 @@ def _emit_call(call: FilterCall, fields: Fields, context: MacroContext) -> str:
         tags = frozenset(name.encode() for name in options.names)
         bound = fields.constants.bind(tags, "tags")
         return f"not {bound}.isdisjoint({fields.value_of_tags()})"
+    if isinstance(options, PythonFilterOptions):
+        message_only(fields, "python() gets the message")
+        holds = python_filter(options, context)
+        return f"{fields.constants.bind(holds, 'python_filter')}(m)"
+    if isinstance(options, RateLimitOptions):
+        return _emit_rate_limit(options, fields, context)
     assert isinstance(options, InListOptions)
     try:
         lines = Path(options.file).read_bytes().splitlines()
@@ -315,6 +356,18 @@ def _emit_call(call: FilterCall, fields: Fields, context: MacroContext) -> str:
         raise PatternError(f"cannot read {options.file}: {error.strerror}") from error
     bound = fields.constants.bind(frozenset(lines), "listed")
     return f"{fields.value(options.value.lstrip('$'))} in {bound}"
+
+
+def _emit_rate_limit(
+    options: RateLimitOptions, fields: Fields, context: MacroContext
+) -> str:
+    # One limit for both forms of a program: its state must not depend on the form.
+    message_only(fields, "rate-limit() counts messages")
+    key = 'b""'
+    if options.template is not None:
+        key = emit_parts(parse_template(options.template.text), fields, context)
+    limit = RateLimit(options.rate, context.now)
+    return f"{fields.constants.bind(limit, 'is_within_rate')}({key})"
 
 
 def _emit_match(
@@ -360,6 +413,29 @@ def _subject(
     except TemplateError as error:
         raise PatternError(str(error)) from error
     return emit_template(pieces_of(parts, fields, context), fields).code
+
+
+class RateLimit:
+    """Lets so many messages of a key pass in a second; the rest do not match."""
+
+    _KEYS_MAX = 100_000
+
+    def __init__(self, rate: int, now: list[UnixNanos]) -> None:
+        self._rate = rate
+        self._now = now
+        self._buckets: dict[bytes, TokenBucket] = {}
+
+    def __call__(self, key: bytes) -> bool:
+        now = self._now[0] / 1e9
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= self._KEYS_MAX:
+                self._buckets.clear()
+            bucket = self._buckets[key] = TokenBucket(self._rate, now)
+        if bucket.available(now) < 1:
+            return False
+        bucket.take(1, now)
+        return True
 
 
 class _InNetwork:

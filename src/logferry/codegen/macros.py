@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from logferry.codegen.lists import join_list
-from logferry.config.nodes import FilterStep, TemplateText
+from logferry.config.nodes import Code, FilterStep, TemplateText
 from logferry.message.model import Message, Stamp, UnixNanos
 from logferry.message.timestamps import MONTHS, StampFormat, Zone, format_offset
 from logferry.syslog.encode import encode_sdata
@@ -71,6 +71,7 @@ class MacroContext:
         templates: named templates, for ``$(template …)``.
         version: of the configuration; values have types from 4.0 on.
         on_error: what happens when a value cannot be converted to its type.
+        python: the code of ``python { … }`` blocks, for ``$(python …)``.
 
     """
 
@@ -87,6 +88,7 @@ class MacroContext:
     templates: Mapping[str, TemplateText] = field(default_factory=dict)
     version: tuple[int, int] = (4, 27)
     on_error: str = "drop-message"
+    python: tuple[Code, ...] = ()
 
     @property
     def is_typed(self) -> bool:

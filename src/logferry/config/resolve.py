@@ -79,6 +79,7 @@ class Resolver:
         )
         self._objects: dict[tuple[str, str], tuple[Block, Span]] = {}
         self.code: list[Code] = []
+        self.scope.code = self.code
         self._logs: list[Statement] = []
         self._option_calls: list[Argument] = []
         self.sources: dict[str, SourceGroup] = {}

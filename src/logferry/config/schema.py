@@ -29,6 +29,7 @@ from logferry.config.nodes import (
     NOWHERE,
     Argument,
     Call,
+    Code,
     FilterExpression,
     Operator,
     Span,
@@ -51,6 +52,7 @@ class Scope:
     registry: Registry | None = None
     find_filter: Callable[[str, Span], FilterExpression | None] | None = None
     used: set[tuple[str, str]] = field(default_factory=set)
+    code: list[Code] = field(default_factory=list)  # of python { … } blocks
     path: str = ""  # "destination network", for messages
 
     def template_named(self, name: str) -> Any:

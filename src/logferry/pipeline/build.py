@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.patterns import PatternError
+from logferry.codegen.python.code import PythonFailed
 from logferry.codegen.rendering import Rendering
 from logferry.codegen.template_text import TemplateError
 from logferry.config.diagnostics import Diagnostics
@@ -82,6 +83,7 @@ def build_programs(
             filters=configuration.filters,
             templates=configuration.templates,
             version=configuration.version,
+            python=configuration.python,
             on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
         compiler = ProgramCompiler(
@@ -96,7 +98,7 @@ def build_programs(
         )
         try:
             programs[source_id] = compiler.compile()
-        except (PatternError, TemplateError) as error:
+        except (PatternError, PythonFailed, TemplateError) as error:
             span = getattr(error, "place", None)
             diagnostics.error(str(error), span or paths[0].span)
         except RecursionError:

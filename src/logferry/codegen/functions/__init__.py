@@ -17,6 +17,7 @@ from logferry.codegen.functions.lists import LISTS
 from logferry.codegen.functions.numbers import NUMBERS
 from logferry.codegen.functions.registry import ANY, Plain, Special
 from logferry.codegen.functions.text import TEXT, emit_call
+from logferry.codegen.python.functions import PYTHON
 from logferry.codegen.template_text import Function, TemplateError, parse_template
 from logferry.config.diagnostics import did_you_mean
 
@@ -34,6 +35,7 @@ FUNCTIONS: dict[str, Plain | Special] = {
     **CONTEXTS,
     **DATES,
     **FORMATS,
+    **PYTHON,
 }
 """Template functions by name."""
 

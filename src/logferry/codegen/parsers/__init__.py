@@ -24,6 +24,7 @@ from logferry.codegen.parsers.pairs import (
     make_map_value_pairs,
     make_metrics_probe,
 )
+from logferry.codegen.parsers.python import PythonParserOptions, make_python
 from logferry.codegen.parsers.regexp import RegexpOptions, make_regexp
 from logferry.codegen.parsers.syslog import (
     SdataOptions,
@@ -56,6 +57,7 @@ _MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = 
     "linux-audit-parser": (AuditOptions, make_audit),
     "map-value-pairs": (MapValuePairsOptions, make_map_value_pairs),
     "metrics-probe": (MetricsProbeOptions, make_metrics_probe),
+    "python": (PythonParserOptions, make_python),
     "regexp-parser": (RegexpOptions, make_regexp),
     "sdata-parser": (SdataOptions, make_sdata),
     "syslog-parser": (SyslogOptions, make_syslog),

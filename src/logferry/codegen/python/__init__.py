@@ -1,0 +1,1 @@
+"""Python code of the configuration: its classes, and how they see messages."""

@@ -1,0 +1,82 @@
+"""Options of ``python()`` in every place: the class and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from logferry.codegen.python.code import PythonFailed, find_name
+from logferry.config.kinds import TextKind, Words, text_of, values_of
+from logferry.config.nodes import Argument, Arrow, Number, Span, Word
+from logferry.config.schema import Option, Options, Scope
+
+__all__ = ["ClassOptions", "check_class"]
+
+_WORDS = {"yes": True, "on": True, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class PythonValues:
+    """``options("key" => value …)`` or ``options("key", "value" …)``."""
+
+    title: str = 'pairs such as "key" => "value"'
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> tuple[tuple[str, Any], ...] | None:
+        """Return keys and values; numbers and yes or no keep their types."""
+        flat: list[Argument] = []
+        for argument in values_of(arguments):
+            if isinstance(argument, Arrow):
+                flat += [argument.key, argument.value]
+            else:
+                flat.append(argument)
+        keys = [text_of(item) for item in flat[::2]]
+        values = [_value(item) for item in flat[1::2]]
+        if len(flat) % 2 or None in keys or None in values:
+            scope.diagnostics.error(f"expected {self.title}", span)
+            return None
+        return tuple(zip(map(str, keys), values, strict=True))
+
+
+def _value(argument: Argument) -> Any:
+    if isinstance(argument, Number):
+        return argument.value
+    if isinstance(argument, Word):
+        return _WORDS.get(argument.text.lower(), argument.text)
+    return text_of(argument)
+
+
+class ClassOptions(Options):
+    """What ``python()`` has everywhere."""
+
+    class_ = Option(
+        TextKind("the name of a class"),
+        "",
+        doc="A class of a python block, or of a module that can be imported.",
+        name="class",
+        required=True,
+    )
+    options = Option(
+        PythonValues(), (), doc="What the class's init() is given, as a dict."
+    )
+    loaders = Option(
+        Words(), (), doc="Modules that are imported first.", obsolete=("imports",)
+    )
+
+
+def check_class(options: Options, name: str, scope: Scope) -> None:
+    """
+    Keep the code of the configuration beside its options, and find the class in it.
+
+    The code is a value like the others: where it changed, the options did.
+    """
+    options._values["code"] = tuple(scope.code)
+    if not name:
+        return
+    try:
+        find_name(scope.code, name)
+    except PythonFailed as error:
+        span = next(iter(options.given.values()), options.span)
+        scope.diagnostics.error(str(error), span)
