@@ -55,9 +55,6 @@ class Accounts:
             {**labels, "result": "queued"},
             legacy=Legacy(*row, "queued"),
         )
-        self._dead = metrics.counter(
-            "output_events_total", {**labels, "result": "dead_lettered"}
-        )
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
         self._retries = metrics.counter("output_event_retries_total", labels)
         self._batches = metrics.counter("output_batches_total", labels)
@@ -75,7 +72,6 @@ class Accounts:
         ledger = self._queue.ledger
         self._queued.value = self._queue.count
         self._dropped.value = ledger.dropped_count
-        self._dead.value = ledger.dead_lettered
         self._processed.value = ledger.accepted + ledger.rejected.total()
         now = self._clock()
         is_any_up = False
