@@ -10,6 +10,7 @@ import resource
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +28,7 @@ from logferry.runtime.environment import wall_clock
 
 if TYPE_CHECKING:
     from logferry.config.options import GlobalOptions
+from logferry.web.metrics_page import MetricsPage
 
 __all__ = ["arguments", "main", "run_daemon"]
 
@@ -124,12 +126,14 @@ def run_daemon(
         sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
     log = SelfLog(wall_clock, verbosity=Verbosity(verbosity), is_journal=is_journal(2))
 
-    count = processes or cast("GlobalOptions", configuration.options).workers
+    globals_ = cast("GlobalOptions", configuration.options)
+    options = replace(options, shutdown_grace_s=globals_.shutdown_grace)
+    count = processes or globals_.workers
     if count > 1:
         return _run_crew(Crew(options, count, log, verbosity, on_ready))
 
     async def live() -> None:
-        await Daemon(options, log, on_ready).run(configuration)
+        await Daemon(options, log, on_ready, MetricsPage).run(configuration)
 
     try:
         lock = _take_state(options)

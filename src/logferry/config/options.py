@@ -63,6 +63,17 @@ class DeadLetterOptions(Options):
     )
 
 
+class MetricsPageOptions(Options):
+    """``metrics-page( … )``: the counters over HTTP, for Prometheus."""
+
+    title = "metrics-page"
+
+    ip = Option(TextKind("an address"), "127.0.0.1", doc="The address it listens on.")
+    port = Option(
+        Integer(minimum=0, maximum=65_535), 9577, doc="The port; 0 takes a free one."
+    )
+
+
 class BufferStatsOptions(Options):
     """``disk-buffer(stats( … ))``."""
 
@@ -202,6 +213,11 @@ class GlobalOptions(Options):
         Enum(("internal", "dst-idle", "host-idle", "periodical", "none")),
         "host-idle",
         doc="When MARK messages are written.",
+    )
+    metrics_page = Option(
+        Block(MetricsPageOptions),
+        None,
+        doc="Serve the counters to Prometheus at /metrics.",
     )
     min_iw_size_per_reader = Option(
         Integer(minimum=1), 100, doc="The least window of a connection."

@@ -9,6 +9,7 @@ from logferry.telemetry.events import Event, Level
 
 __all__ = [
     "ConfigurationInitialized",
+    "HurryRequested",
     "PidFileFailed",
     "ReloadFailed",
     "ReloadFinished",
@@ -26,6 +27,7 @@ __all__ = [
 class StartingUp(Event):
     """The daemon runs."""
 
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "syslog-ng starting up"
 
     version: str
@@ -36,6 +38,7 @@ class StartingUp(Event):
 class ShuttingDown(Event):
     """The daemon ends."""
 
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "syslog-ng shutting down"
 
     version: str
@@ -43,10 +46,19 @@ class ShuttingDown(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HurryRequested(Event):
+    """A second TERM: nothing more is delivered, what is on disk stays there."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Asked twice to stop, ending without further deliveries"
+
+
+@dataclass(frozen=True, slots=True)
 class StartFailed(Event):
     """A driver cannot start."""
 
     level: ClassVar[Level] = Level.ERROR
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "Error initializing message pipeline"
 
     error: str
@@ -81,6 +93,7 @@ class WorkerLeftState(Event):
 class ReloadRequested(Event):
     """HUP or ``reload``."""
 
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = (
         "Configuration reload request received, reloading configuration"
     )
@@ -90,6 +103,7 @@ class ReloadRequested(Event):
 class ConfigurationInitialized(Event):
     """The new configuration runs."""
 
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "New configuration initialized"
 
 
@@ -97,6 +111,7 @@ class ConfigurationInitialized(Event):
 class ReloadFinished(Event):
     """The reload is over."""
 
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "Configuration reload finished"
 
 
@@ -105,6 +120,7 @@ class ReloadFailed(Event):
     """The new configuration cannot be used; the old one goes on."""
 
     level: ClassVar[Level] = Level.ERROR
+    is_limited: ClassVar[bool] = False
     text: ClassVar[str] = "Error parsing configuration, falling back to the old one"
 
     error: str

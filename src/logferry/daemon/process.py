@@ -17,7 +17,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from logferry import __version__
 from logferry.config.options import DeadLetterOptions
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.config.nodes import Configuration, Spec
-    from logferry.config.options import GlobalOptions
+    from logferry.config.options import GlobalOptions, MetricsPageOptions
     from logferry.daemon.selflog import SelfLog
     from logferry.destinations.base import Destination
 
@@ -65,7 +65,8 @@ class DaemonOptions:
         worker_index: which of the worker processes this is.
         worker_count: how many there are.
         lifeline: a descriptor that becomes readable when we must stop; -1 for none.
-        shutdown_grace_s: how long a stop may deliver what is queued.
+        shutdown_grace_s: how long a stop may deliver what is queued, by the
+            configuration at the start.
         user: become this user when everything is bound; empty for staying.
         group: likewise.
         chroot: confine the process to this folder before it reads anything.
@@ -99,6 +100,16 @@ class DaemonOptions:
         return self.persist_file or self.state_dir / PERSIST_FILE
 
 
+class Page(Protocol):
+    """The metrics page, which a higher layer makes (``web/metrics_page.py``)."""
+
+    async def set(self, options: MetricsPageOptions | None) -> None:
+        """Serve where ``options`` say, or nowhere. Raises ``TransportError``."""
+
+    async def stop(self) -> None:
+        """Stop serving."""
+
+
 class Daemon:
     """The running program."""
 
@@ -107,6 +118,7 @@ class Daemon:
         options: DaemonOptions,
         log: SelfLog,
         on_ready: Callable[[], None] = lambda: None,
+        make_page: Callable[[Environment], Page] | None = None,
     ) -> None:
         self._options = options
         self._on_ready = on_ready
@@ -134,9 +146,11 @@ class Daemon:
         self.topology: Topology | None = None
         self._control = ControlServer(options.control, Commands(self).table(), log)
         self._stop_requested = asyncio.Event()
+        self._hurry_requested = asyncio.Event()
         self._reload = Reload(options.config_file, self.environment, self._queues)
         self._change = asyncio.Lock()  # of the topology: one at a time
         self._stats_clock = StatsClock(self.environment)
+        self._page = make_page(self.environment) if make_page is not None else None
 
     async def run(self, configuration: Configuration) -> None:
         """
@@ -160,6 +174,7 @@ class Daemon:
             await topology.start()
             self.topology = topology
             self._apply_options()
+            await self._open_page()
             # The socket last: who can talk to us may rely on everything else.
             if self._options.control:
                 await self._control.start()
@@ -185,9 +200,25 @@ class Daemon:
         if self._options.control:
             await self._control.stop()
         self._stats_clock.stop()
-        async with self._change:
-            await self.topology.stop(self._options.shutdown_grace_s)
+        await self._stop_topology()
         self._remove_pid_file()
+
+    async def _stop_topology(self) -> None:
+        """Stop intake, deliver for a while; a second request ends that at once."""
+        async with self._change:
+            assert self.topology is not None
+            grace_s = cast("GlobalOptions", self.configuration.options).shutdown_grace
+            loop = asyncio.get_running_loop()
+            stop = loop.create_task(self.topology.stop(grace_s), name="stop")
+            hurry = loop.create_task(self._hurry_requested.wait(), name="hurry")
+            await asyncio.wait({stop, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+            if not stop.done():
+                self.log.emit(events.HurryRequested())
+                stop.cancel()
+            await asyncio.gather(stop, hurry, return_exceptions=True)
+            if not stop.cancelled():
+                stop.result()
 
     def _settle_memory(self) -> None:
         # What lives from here on is the configuration: it need not be looked at by
@@ -220,8 +251,18 @@ class Daemon:
         chosen = letters or DeadLetterOptions()
         self.dead_letters.limits = LetterLimits(chosen.capacity_bytes, chosen.max_age)
 
+    async def _open_page(self) -> None:
+        """Serve ``metrics-page()``. Raises ``TransportError``."""
+        if self._page is not None:
+            options = cast("GlobalOptions", self.configuration.options)
+            await self._page.set(
+                cast("MetricsPageOptions | None", options.metrics_page)
+            )
+
     def request_stop(self) -> None:
-        """End the run."""
+        """End the run; asked twice, without waiting for deliveries."""
+        if self._stop_requested.is_set():
+            self._hurry_requested.set()
         self._stop_requested.set()
 
     @property
@@ -306,6 +347,10 @@ class Daemon:
             self._service.reloading()
             self.topology, problem = await self._reload.replace(self.topology)
             self._apply_options()
+            try:
+                await self._open_page()
+            except LogferryError as error:
+                self.log.emit(events.StartFailed(str(error)))
             self._service.ready(f"running {self._options.config_file}")
             self._settle_memory()
             return problem

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SelfLog", "Verbosity"]
 
 _REMEMBERED_MAX = 1000
-_REPEATS_PER_WINDOW = 20
+_REPEATS_PER_WINDOW = 1000
 _WINDOW_NS = 10 * 1_000_000_000
 
 
@@ -110,6 +110,8 @@ class SelfLog:
                     text = f"{kind.text}; left_out='{left_out}'"
                     self._write(now, kind.level, text)
             self._counts.clear()
+        if not event.is_limited:
+            return True
         count = self._counts[type(event)] = self._counts.get(type(event), 0) + 1
         return count <= _REPEATS_PER_WINDOW or event.level <= Level.CRITICAL
 

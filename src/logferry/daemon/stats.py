@@ -21,6 +21,7 @@ __all__ = [
     "query",
     "remove_orphans",
     "render_csv",
+    "render_exposition",
     "render_prometheus",
     "reset",
 ]
@@ -77,6 +78,29 @@ def render_prometheus(
             name = name.replace("-", "_")
             labels = (("id", legacy.id), ("stat_instance", legacy.instance))
         lines.append(f"{_PREFIX}{name}{_labels(labels)} {_number(series.value)}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def render_exposition(metrics: Metrics, level: int = 0) -> str:
+    """
+    Return what a Prometheus server scrapes: series by name, each name with its type.
+
+    The reference's own form has no types and no order; scrapers want both.
+    """
+    names: dict[str, list[Series]] = {}
+    for series in _shown(metrics, level):
+        if series.name:
+            names.setdefault(series.name, []).append(series)
+    lines = []
+    for name, group in names.items():
+        # Dropped and queued records share a name in the reference, counter and gauge.
+        kinds = {series.kind for series in group}
+        kind = str(kinds.pop()) if len(kinds) == 1 else "untyped"
+        lines.append(f"# TYPE {_PREFIX}{name} {kind}")
+        lines.extend(
+            f"{_PREFIX}{name}{_labels(series.labels)} {_number(series.value)}"
+            for series in group
+        )
     return "\n".join(lines) + "\n" if lines else ""
 
 

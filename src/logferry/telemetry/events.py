@@ -43,6 +43,8 @@ class Event:
 
     level: ClassVar[Level] = Level.NOTICE
     text: ClassVar[str] = ""
+    is_limited: ClassVar[bool] = True
+    """Very many in a short time are counted instead of written."""
 
     def tags(self) -> Iterator[tuple[str, str]]:
         """Yield name and value of each tag, in order."""

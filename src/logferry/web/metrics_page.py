@@ -1,0 +1,96 @@
+"""
+The counters over HTTP: ``options { metrics-page(ip() port()) }``.
+
+``GET /metrics`` answers in Prometheus' text form, series grouped by name under their
+type. Nothing else is served, and nothing can be changed here, so that the page needs
+no log-in; it listens on the loopback address unless the configuration says otherwise.
+
+aiohttp is loaded only when a configuration asks for the page: loading it takes longer
+than the daemon's whole start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from logferry.daemon.stats import render_exposition
+from logferry.errors import TransportError
+from logferry.telemetry.events import Event
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from logferry.config.options import MetricsPageOptions
+    from logferry.runtime.environment import Environment
+
+__all__ = ["MetricsPage"]
+
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPageOpened(Event):
+    """The page can be read."""
+
+    text: ClassVar[str] = "Metrics page opened"
+
+    url: str
+
+
+class MetricsPage:
+    """The page of one daemon; ``set`` moves it, ``stop`` ends it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._place: tuple[str, int] | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def set(self, options: MetricsPageOptions | None) -> None:
+        """
+        Serve where ``options`` say, or nowhere.
+
+        Raises ``TransportError`` when the address cannot be had.
+        """
+        place = (options.ip, options.port) if options is not None else None
+        if place == self._place:
+            return
+        await self.stop()
+        if place is not None:
+            await self._serve(*place)
+            self._place = place
+
+    async def _serve(self, address: str, port: int) -> None:
+        from aiohttp import web  # late: see above
+
+        application = web.Application()
+        application.router.add_get("/metrics", self._answer)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, address, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise TransportError(
+                f"cannot serve metrics-page() on {address} port {port}: "
+                f"{error.strerror or error}"
+            ) from error
+        self._runner = runner
+        bound = runner.addresses[0]
+        url = f"http://{bound[0]}:{bound[1]}/metrics"
+        self._environment.log.emit(MetricsPageOpened(url))
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
+        del request
+        metrics = self._environment.metrics
+        text = render_exposition(metrics, metrics.level)
+        return web.Response(body=text.encode(), headers={"Content-Type": _CONTENT_TYPE})
+
+    async def stop(self) -> None:
+        """Stop serving."""
+        self._place = None
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()

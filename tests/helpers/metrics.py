@@ -1,0 +1,68 @@
+"""Reading counters back from the text that the daemon prints."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+_LINE = re.compile(r"syslogng_(\w+)(?:\{(.*)\})? (\S+)")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def parse_prometheus(text: str) -> list[Sample]:
+    """Return the samples of Prometheus' text form; fails on any other line."""
+    samples = []
+    for line in text.splitlines():
+        if line.startswith("#") or line == ".":
+            continue
+        found = _LINE.fullmatch(line)
+        assert found is not None, line
+        labels = dict(_LABEL.findall(found[2] or ""))
+        samples.append(Sample(found[1], labels, float(found[3])))
+    return samples
+
+
+def value_of(samples: list[Sample], name: str, **labels: str) -> float | None:
+    """Return the sum of the samples with this name and these labels, if any."""
+    found = [
+        sample.value
+        for sample in samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
+    return sum(found) if found else None
+
+
+def rows_of(csv: str) -> dict[tuple[str, str, str, str], tuple[str, float]]:
+    """Return state and number by the other four columns of the classic CSV."""
+    rows = {}
+    for line in csv.splitlines()[1:]:
+        if line in {"", "."}:
+            continue
+        component, id_, instance, state, kind, number = line.split(";")
+        rows[component, id_, instance, kind] = (state, float(number))
+    return rows
+
+
+def unbalanced(samples: list[Sample]) -> list[str]:
+    """Return the destinations whose ledgers do not balance, with their columns."""
+    ledgers: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for sample in samples:
+        if sample.name == "ledger_events_total":
+            ledgers[sample.labels["id"]][sample.labels["result"]] += sample.value
+    assert ledgers, "no ledger at all"
+    wrong = []
+    for name, columns in ledgers.items():
+        ends = ("delivered", "dropped", "dead_lettered", "queued")
+        if columns["accepted"] != sum(columns[end] for end in ends):
+            wrong.append(f"{name}: {dict(columns)}")
+    return wrong

@@ -1,0 +1,358 @@
+"""
+Reloads while messages flow: nothing lost, nothing doubled without a failure.
+
+``LOGFERRY_RELOADS`` and ``LOGFERRY_RELOAD_RATE`` (messages a second) make the long test
+as long and as heavy as wanted; ``make test`` runs it short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections import Counter
+
+import pytest
+
+from helpers.collector import Collector, Sender, numbers
+from helpers.daemon import Daemon, free_port
+from helpers.metrics import parse_prometheus, unbalanced
+
+pytestmark = pytest.mark.integration
+
+RELOADS = int(os.environ.get("LOGFERRY_RELOADS", "12"))
+RATE = int(os.environ.get("LOGFERRY_RELOAD_RATE", "5000"))
+PRIMARY, BACKUP, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+
+
+class Stream:
+    """A sender that never stops, over one connection."""
+
+    def __init__(self, port: int) -> None:
+        self.sender = Sender(PRIMARY, port)
+        self._is_over = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Stream:
+        await self.sender.__aenter__()
+        self._task = asyncio.create_task(self._send())
+        return self
+
+    async def _send(self) -> None:
+        step_s = 0.02
+        due = time.monotonic()
+        while not self._is_over:
+            await self.sender.send(max(1, int(RATE * step_s)))
+            due += step_s
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def end(self) -> int:
+        """Stop sending; return how many messages were sent."""
+        self._is_over = True
+        assert self._task is not None
+        await self._task
+        return self.sender.sent
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.end()
+        await self.sender.__aexit__(*error)
+
+
+class Plan:
+    """One configuration after the other."""
+
+    def __init__(self, port: int, out: int, folder) -> None:
+        self.port = port
+        self.out = out
+        self._folder = folder
+        self._extra = free_port(PRIMARY)
+
+    def text(self, number: int, *, is_broken: bool = False) -> str:
+        servers = [f'"{BACKUP}"', f'"{THIRD}"'][: 1 + number % 2]
+        extra_source = ""
+        extra_path = ""
+        if number % 3 == 1:
+            extra_source = (
+                f"source s_more {{ tcp(ip({PRIMARY}) port({self._extra})); }};"
+            )
+            extra_path = "log { source(s_more); destination(d_net); };"
+        if number % 4 == 2:
+            extra_path += (
+                f'destination d_file {{ file("{self._folder}/copy-{number}.log"); }};'
+                "log { source(s); destination(d_file); flags(flow-control); };"
+            )
+        word = ("number", "app", "umber")[number % 3]
+        field = {"app": "program"}.get(word, "message")
+        return f"""
+options {{ stats(level({number % 3})); }};
+source s {{
+    network(ip({PRIMARY}) port({self.port}) max-connections({20 + number % 5})
+        log-iw-size(20000));
+}};
+{extra_source}
+filter f {{ {field}("{word}"); }};
+destination d_net {{
+    network("{PRIMARY}" port({self.out}) time-reopen(0.1)
+        failover(servers({", ".join(servers)})
+            failback(tcp-probe-interval(1) successful-probes-required(1))));
+}};
+log {{ source(s); filter(f); destination(d_net); flags(flow-control); }};
+{extra_path}
+{"nonsense(" if is_broken else ""}
+"""
+
+
+def arrived(*collectors: Collector) -> Counter[int]:
+    return Counter(
+        number for collector in collectors for number in numbers(collector.lines)
+    )
+
+
+async def until(is_done, what: str, timeout_s: float = 60.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not is_done():
+            await asyncio.sleep(0.02)
+    assert is_done(), what
+
+
+async def goes_on(*collectors: Collector) -> None:
+    """Wait until more messages have arrived."""
+    before = sum(len(item.lines) for item in collectors)
+    await until(
+        lambda: sum(len(item.lines) for item in collectors) > before, "more messages"
+    )
+
+
+@pytest.mark.slow
+async def test_reloads_under_load_and_failed_over_lose_nothing(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    primary = Collector(PRIMARY, out)
+    breaks = 0
+    async with Collector(BACKUP, out) as backup, Collector(THIRD, out) as third:
+        await primary.start()
+        async with Daemon(plan.text(0), tmp_path) as daemon, Stream(port) as stream:
+            for number in range(1, RELOADS + 1):
+                # Failed over from here to the reload after the next: half of the time.
+                if number % 4 == 1:
+                    await primary.stop(reset=True)
+                    breaks += 1
+                    await goes_on(backup, third)
+                if number % 4 == 3:
+                    await primary.start()
+                    breaks += 1  # the way back
+                is_broken = number % 10 == 0
+                daemon.config.write_text(
+                    "@version: 4.27\n" + plan.text(number, is_broken=is_broken)
+                )
+                answer = await daemon.ctl("RELOAD")
+                assert answer.startswith("FAIL" if is_broken else "OK"), daemon.events
+                await goes_on(primary, backup, third)
+            sent = await stream.end()
+            async with asyncio.timeout(60):
+                while len(arrived(primary, backup, third)) < sent:
+                    await asyncio.sleep(0.2)
+            ledger = await daemon.ctl("STATS", "PROMETHEUS")
+        await primary.stop()
+        counts = arrived(primary, backup, third)
+    assert daemon.returncode == 0, daemon.events
+    assert set(counts) == set(range(sent))  # nothing lost, nothing invented
+    doubled = sum(count - 1 for count in counts.values())
+    # What a broken connection had under way may come twice, and nothing else.
+    assert doubled <= breaks * 4 * 1024 * 1024 / 40
+    assert unbalanced(parse_prometheus(ledger)) == []
+    assert sum("Configuration reload finished" in event for event in daemon.events) == (
+        RELOADS - RELOADS // 10
+    )
+
+
+async def test_without_a_failure_a_reload_doubles_nothing_and_keeps_order(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    async with (
+        Collector(PRIMARY, out) as primary,
+        Daemon(plan.text(0), tmp_path) as daemon,
+        Stream(port) as stream,
+    ):
+        for number in range(1, 7):
+            daemon.config.write_text("@version: 4.27\n" + plan.text(number))
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+        sent = await stream.end()
+        await primary.wait_for_lines(sent, 30)
+        await daemon.stop()
+        assert numbers(primary.lines) == list(range(sent))
+    assert daemon.returncode == 0
+
+
+async def test_connections_survive_a_reload_that_changes_their_source(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    async with (
+        Collector(PRIMARY, out) as primary,
+        Daemon(plan.text(0), tmp_path) as daemon,
+        Sender(PRIMARY, port) as sender,
+    ):
+        await sender.send(1)
+        await primary.wait_for_lines(1)
+        daemon.config.write_text("@version: 4.27\n" + plan.text(1))
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await sender.send(1)
+        await primary.wait_for_lines(2)
+        closed = [item for item in daemon.events if "Syslog connection closed" in item]
+        assert closed == []
+        rows = await daemon.ctl("STATS", "CSV")
+        assert f"src.network;s#0;tcp,{PRIMARY};a;processed;2" in rows
+
+
+async def test_connections_without_keep_alive_end_at_a_reload(tmp_path):
+    port = free_port(PRIMARY)
+    text = f"""
+source s {{ network(ip({PRIMARY}) port({port}) keep-alive(no)); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon:
+        reader, writer = await asyncio.open_connection(PRIMARY, port)
+        await daemon.wait_for("connection accepted")
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_an_unchanged_destination_keeps_its_connection_and_its_server(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    text = plan.text(0).replace("tcp-probe-interval(1)", "tcp-probe-interval(60)")
+    async with Collector(BACKUP, out) as backup:
+        async with Daemon(text, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
+            await sender.send(1)
+            await backup.wait_for_lines(1)
+            changed = text.replace('message("number")', 'message("umber")')
+            daemon.config.write_text("@version: 4.27\n" + changed)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            await sender.send(1)
+            await backup.wait_for_lines(2)
+            assert backup.connections == 1
+        assert daemon.returncode == 0
+
+
+async def test_a_changed_destination_begins_with_the_server_it_used(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    text = plan.text(0).replace("tcp-probe-interval(1)", "tcp-probe-interval(60)")
+    async with Collector(BACKUP, out) as backup, Collector(THIRD, out) as third:
+        async with Daemon(text, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
+            await sender.send(1)
+            await backup.wait_for_lines(1)
+            changed = text.replace(
+                f'servers("{BACKUP}")', f'servers("{THIRD}" "{BACKUP}")'
+            )
+            assert changed != text
+            daemon.config.write_text("@version: 4.27\n" + changed)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            await sender.send(1)
+            await backup.wait_for_lines(2)
+            assert third.lines == []
+        assert daemon.returncode == 0
+
+
+async def test_a_removed_destination_still_delivers_what_it_has(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY)
+    base = f"source s {{ network(ip({PRIMARY}) port({port})); }};\n"
+    keep = f'destination k {{ file("{tmp_path}/out"); }};\n'
+    gone = f'destination g {{ network("{PRIMARY}" port({out}) time-reopen(0.1)); }};\n'
+    both = base + keep + gone + "log { source(s); destination(k); destination(g); };"
+    one = base + keep + "log { source(s); destination(k); };"
+    async with Daemon(both, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
+        await sender.send(5)
+        await daemon.wait_for("connection failed")
+        daemon.config.write_text("@version: 4.27\n" + one)
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        async with Collector(PRIMARY, out) as late:
+            await late.wait_for_lines(5)
+            await daemon.wait_for("Destination removed by a reload has ended")
+        assert "destination;g;;o;processed;5" in await daemon.ctl("STATS", "CSV")
+        await daemon.ctl("REMOVE_ORPHANED_STATS")
+        assert "destination;g;" not in await daemon.ctl("STATS", "CSV")
+    assert daemon.returncode == 0
+
+
+async def test_a_destination_that_comes_back_finds_its_messages(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY)
+    base = f"source s {{ network(ip({PRIMARY}) port({port})); }};\n"
+    keep = f'destination k {{ file("{tmp_path}/out"); }};\n'
+    gone = f'destination g {{ network("{PRIMARY}" port({out}) time-reopen(0.1)); }};\n'
+    both = base + keep + gone + "log { source(s); destination(k); destination(g); };"
+    one = base + keep + "log { source(s); destination(k); };"
+    async with Daemon(both, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
+        await sender.send(5)
+        await daemon.wait_for("connection failed")
+        for text in (one, both):
+            daemon.config.write_text("@version: 4.27\n" + text)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await sender.send(5)
+        async with Collector(PRIMARY, out) as late:
+            await late.wait_for_lines(10)
+            assert numbers(late.lines) == list(range(10))
+    assert daemon.returncode == 0
+
+
+async def test_a_configuration_that_cannot_listen_leaves_the_old_one_running(tmp_path):
+    port, out, taken = free_port(PRIMARY), free_port(PRIMARY), free_port(PRIMARY)
+    text = (
+        f"source s {{ network(ip({PRIMARY}) port({port})); }};\n"
+        f'destination d {{ network("{PRIMARY}" port({out})); }};\n'
+        "log { source(s); destination(d); };\n"
+    )
+    worse = f"source t {{ network(ip({PRIMARY}) port({taken})); }};\n" + text.replace(
+        "source(s)", "source(s); source(t)"
+    ).replace(f"port({port})", f"port({port}) max-connections(33)").replace(
+        f"port({out})", f"port({out}) time-reopen(7)"
+    )
+    async with (
+        Collector(PRIMARY, out) as collector,
+        Daemon(text, tmp_path) as daemon,
+        Sender(PRIMARY, port) as sender,
+    ):
+        await sender.send(1)
+        await collector.wait_for_lines(1)
+        with socket.create_server((PRIMARY, taken)):
+            daemon.config.write_text("@version: 4.27\n" + worse)
+            answer = await daemon.ctl("RELOAD")
+        assert answer.startswith("FAIL Config reload failed, reverted")
+        await daemon.wait_for("falling back to the old one")
+        await sender.send(1)  # the same connection: it was handed on and back
+        await collector.wait_for_lines(2)
+        assert "max-connections(33)" not in await daemon.ctl(
+            "CONFIG", "GET", "ORIGINAL"
+        )
+    assert daemon.returncode == 0
+
+
+async def test_reloads_follow_each_other_and_a_stop_waits_for_them(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    async with Collector(PRIMARY, out), Daemon(plan.text(0), tmp_path) as daemon:
+        answers = await asyncio.gather(*(daemon.ctl("RELOAD") for _ in range(5)))
+        assert {answer[:2] for answer in answers} == {"OK"}
+        for _ in range(3):
+            daemon.signal(signal.SIGHUP)
+        daemon.signal(signal.SIGTERM)
+        assert await daemon.stop() == 0
+
+
+async def test_memory_does_not_grow_with_reloads(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    async with Collector(PRIMARY, out), Daemon(plan.text(0), tmp_path) as daemon:
+
+        async def reload(count: int) -> int:
+            for number in range(count):
+                daemon.config.write_text("@version: 4.27\n" + plan.text(number))
+                assert (await daemon.ctl("RELOAD")).startswith("OK")
+            return daemon.resident_kib()
+
+        settled = await reload(6)
+        assert await reload(12) < settled + 6_000
