@@ -29,12 +29,12 @@ FRAME_LENGTH_MAX: Final = 9_999_999
 CONFIG_INCLUDE_DEPTH_MAX: Final = 64
 """Nested ``@include``: deeper is a cycle in practice."""
 
-CONFIG_EXPANSION_TOKENS_MAX: Final = 400_000
+CONFIG_EXPANSION_TOKENS_MAX: Final = 200_000
 """
 Words and signs that blocks may expand to in all: stops exponential expansion.
 
-A block of the library has about fifty; at this limit reading takes a second and
-150 MB.
+A block of the library has about fifty; at this limit reading takes half a second and
+80 MB.
 """
 
 CONFIG_NESTING_MAX: Final = 100

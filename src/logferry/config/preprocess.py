@@ -335,8 +335,7 @@ class Preprocessor:
             case "include":
                 self._include(pragma_value(rest), frame, span)
             case "define":
-                define, *value = rest.split(None, 1)
-                self._backticks.defines[define] = pragma_value("".join(value))
+                self._define(rest, span)
             case "module" if rest.startswith("confgen"):
                 block = read_generator(rest, span, self._diagnostics)
                 if block is not None:
@@ -359,6 +358,15 @@ class Preprocessor:
                 self._diagnostics.error(
                     f"unknown pragma @{name}", span, did_you_mean(name, PRAGMAS)
                 )
+
+    def _define(self, rest: str, span: Span) -> None:
+        name, *value = rest.split(None, 1) or [""]
+        if not name:
+            self._diagnostics.error(
+                "@define needs a name", span, "write @define name value"
+            )
+            return
+        self._backticks.defines[name] = pragma_value("".join(value))
 
     def _include(self, name: str, frame: _Frame, span: Span) -> None:
         sources = self._includes.include(name, frame.source, span)

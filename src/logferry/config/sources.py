@@ -79,7 +79,10 @@ class IncludePath:
                 f"more than {CONFIG_INCLUDE_DEPTH_MAX} nested includes", span
             )
             return []
-        paths = self._find(name)
+        try:
+            paths = self._find(name)
+        except (OSError, ValueError):  # too long for a name, or with a NUL in it
+            paths = []
         if not paths and not glob.has_magic(name):
             self._diagnostics.error(f"cannot find the included file '{name}'", span)
         return [
@@ -108,8 +111,6 @@ class IncludePath:
         return SourceText(name, text, span, (*source.files, name))
 
     def _find(self, name: str) -> list[Path]:
-        if "\0" in name:
-            return []
         candidates = (
             [Path(name)]
             if Path(name).is_absolute()

@@ -41,7 +41,7 @@ def _missing_in(options: Options) -> Iterator[Finding]:
         elif isinstance(value, tuple) and value and isinstance(value[0], Options):
             for item in value:
                 yield from _missing_in(item)
-        elif name in _READ and isinstance(value, str) and not Path(value).exists():
+        elif name in _READ and isinstance(value, str) and not _exists(value):
             yield Finding(
                 f"the {_READ[name]} '{value}' does not exist",
                 place,
@@ -63,12 +63,19 @@ def _missing_folders(configuration: Configuration) -> Iterator[Finding]:
                 spec.span,
                 "add create-dirs(yes)",
             )
-        elif folder and not Path(folder).is_dir():
+        elif folder and not _exists(folder):
             yield Finding(
                 f"the folder '{folder}' does not exist",
                 spec.span,
                 "add create-dirs(yes), or create it before the start",
             )
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL in it
+        return False
 
 
 RULES = (
