@@ -60,12 +60,14 @@ async def eventually(daemon: Daemon, check) -> None:
 
 async def test_input_events_are_counted_by_client_source_and_in_all(tmp_path):
     scene = Scene()
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(1), tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(3)
-                await out.wait_for_lines(3)
-            rows, samples = await read(daemon)
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(1), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(3)
+            await out.wait_for_lines(3)
+        rows, samples = await read(daemon)
     assert rows["src.network", "s_net#0", "tcp,127.0.0.1", "processed"] == ("a", 3)
     assert rows["source", "s_net", "", "processed"] == ("a", 3)
     assert rows["center", "", "received", "processed"] == ("a", 3)
@@ -84,31 +86,35 @@ async def test_input_events_are_counted_by_client_source_and_in_all(tmp_path):
 
 async def test_clients_are_not_listed_at_level_0_but_their_rows_are(tmp_path):
     scene = Scene()
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(0), tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(1)
-                await out.wait_for_lines(1)
-            rows, samples = await read(daemon)
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(0), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(1)
+            await out.wait_for_lines(1)
+        rows, samples = await read(daemon)
     assert ("src.network", "s_net#0", "tcp,127.0.0.1", "processed") in rows
     assert value_of(samples, "input_events_total") is None
 
 
 async def test_output_events_are_counted_by_result(tmp_path):
     scene = Scene()
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(0), tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(4)
-                await out.wait_for_lines(4)
-            instance = f"tcp,{HOST}:{scene.out}"
-            await eventually(
-                daemon,
-                lambda rows, _: (
-                    rows["dst.network", "d_net#0", instance, "written"] == ("a", 4)
-                ),
-            )
-            rows, samples = await read(daemon)
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(0), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(4)
+            await out.wait_for_lines(4)
+        instance = f"tcp,{HOST}:{scene.out}"
+        await eventually(
+            daemon,
+            lambda rows, _: (
+                rows["dst.network", "d_net#0", instance, "written"] == ("a", 4)
+            ),
+        )
+        rows, samples = await read(daemon)
     assert rows["dst.network", "d_net#0", instance, "processed"] == ("a", 4)
     assert rows["dst.network", "d_net#0", instance, "dropped"] == ("a", 0)
     assert rows["dst.network", "d_net#0", instance, "queued"] == ("a", 0)
@@ -223,31 +229,29 @@ async def test_what_a_broken_connection_had_under_way_is_counted(tmp_path):
     scene = Scene()
     async with Collector(HOST, scene.out) as out:
         text = scene.text(0, destination="so-sndbuf(8192)")
-        async with Daemon(text, tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(1)
-                await out.wait_for_lines(1)
-                out.freeze()
-                padding = b"x" * 60_000
-                for _ in range(400):  # more than all buffers on the way hold
-                    await sender.send_raw(
-                        b"<13>Nov 21 12:00:00 h a: " + padding + b"\n"
-                    )
-                await eventually(
-                    daemon,
-                    lambda _, samples: (
-                        value_of(samples, "output_in_flight_events", id="d_net#0") > 0
-                    ),
-                )
-                await out.stop(reset=True)
-                await eventually(
-                    daemon,
-                    lambda _, samples: (
-                        value_of(samples, "output_unacked_events_total") > 0
-                    ),
-                )
-                _, samples = await read(daemon)
-                assert unbalanced(samples) == []
+        async with (
+            Daemon(text, tmp_path) as daemon,
+            Sender(HOST, scene.port) as sender,
+        ):
+            await sender.send(1)
+            await out.wait_for_lines(1)
+            out.freeze()
+            padding = b"x" * 60_000
+            for _ in range(400):  # more than all buffers on the way hold
+                await sender.send_raw(b"<13>Nov 21 12:00:00 h a: " + padding + b"\n")
+            await eventually(
+                daemon,
+                lambda _, samples: (
+                    value_of(samples, "output_in_flight_events", id="d_net#0") > 0
+                ),
+            )
+            await out.stop(reset=True)
+            await eventually(
+                daemon,
+                lambda _, samples: value_of(samples, "output_unacked_events_total") > 0,
+            )
+            _, samples = await read(daemon)
+            assert unbalanced(samples) == []
 
 
 async def test_filters_parsers_and_named_paths_count(tmp_path):
@@ -257,16 +261,18 @@ log main {
     source(s_net); filter(f_x); parser(p_x); destination(d_net);
 };
 """
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(1, path=path), tmp_path) as daemon:
-            rows, samples = await read(daemon)
-            for name in ("route_ingress_total", "route_egress_total"):
-                assert value_of(samples, name, id="main") == 0  # from the start
-            async with Sender(HOST, scene.port) as sender:
-                for text in ("x,1", "x,2", "x", "y"):
-                    await sender.send_raw(f"<13>Nov 21 12:00:00 h a: {text}\n".encode())
-                await out.wait_for_lines(2)
-            rows, samples = await read(daemon)
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(1, path=path), tmp_path) as daemon,
+    ):
+        rows, samples = await read(daemon)
+        for name in ("route_ingress_total", "route_egress_total"):
+            assert value_of(samples, name, id="main") == 0  # from the start
+        async with Sender(HOST, scene.port) as sender:
+            for text in ("x,1", "x,2", "x", "y"):
+                await sender.send_raw(f"<13>Nov 21 12:00:00 h a: {text}\n".encode())
+            await out.wait_for_lines(2)
+        rows, samples = await read(daemon)
     assert rows["filter", "f_x", "", "matched"] == ("a", 3)
     assert rows["filter", "f_x", "", "not_matched"] == ("a", 1)
     assert rows["parser", "p_x", "", "processed"] == ("a", 2)
@@ -309,13 +315,15 @@ log {{ source(s_net); destination(d_file); }};
 
 async def test_connections_and_refusals_count(tmp_path):
     scene = Scene()
-    async with Daemon(scene.text(0, source="max-connections(1)"), tmp_path) as daemon:
-        async with Sender(HOST, scene.port):
-            await daemon.wait_for("connection accepted")
-            reader, writer = await asyncio.open_connection(HOST, scene.port)
-            assert await reader.read() == b""
-            writer.close()
-            rows, samples = await read(daemon)
+    async with (
+        Daemon(scene.text(0, source="max-connections(1)"), tmp_path) as daemon,
+        Sender(HOST, scene.port),
+    ):
+        await daemon.wait_for("connection accepted")
+        reader, writer = await asyncio.open_connection(HOST, scene.port)
+        assert await reader.read() == b""
+        writer.close()
+        rows, samples = await read(daemon)
     labels = {"direction": "input", "id": "s_net#0"}
     assert value_of(samples, "socket_connections", **labels) == 1
     assert value_of(samples, "socket_max_connections", **labels) == 1
@@ -410,12 +418,14 @@ log {
     destination(d_net);
 };
 """
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(0, path=path), tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(2)
-                await out.wait_for_lines(2)
-            text = await daemon.ctl("STATS", "PROMETHEUS")
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(0, path=path), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(2)
+            await out.wait_for_lines(2)
+        text = await daemon.ctl("STATS", "PROMETHEUS")
     assert 'syslogng_my_probe{app="app"} 2' in text.splitlines()
 
 
@@ -439,50 +449,52 @@ log {
 
 async def test_a_reset_starts_counters_anew_and_leaves_gauges_and_sums(tmp_path):
     scene = Scene()
-    async with Daemon(scene.text(1), tmp_path) as daemon:
-        async with Sender(HOST, scene.port) as sender:
-            await sender.send(5)
-            await eventually(
-                daemon,
-                lambda rows, _: rows["source", "s_net", "", "processed"] == ("a", 5),
-            )
-            assert "reset to 0" in await daemon.ctl("RESET_STATS")
-            rows, samples = await read(daemon)
-            assert rows["source", "s_net", "", "processed"] == ("a", 0)
-            queued = value_of(
-                samples, "output_events_total", id="d_net#0", result="queued"
-            )
-            assert queued == 5  # they wait, whatever is reset
-            await sender.send(1)
-            await eventually(
-                daemon,
-                lambda rows, _: rows["source", "s_net", "", "processed"] == ("a", 1),
-            )
+    async with (
+        Daemon(scene.text(1), tmp_path) as daemon,
+        Sender(HOST, scene.port) as sender,
+    ):
+        await sender.send(5)
+        await eventually(
+            daemon,
+            lambda rows, _: rows["source", "s_net", "", "processed"] == ("a", 5),
+        )
+        assert "reset to 0" in await daemon.ctl("RESET_STATS")
+        rows, samples = await read(daemon)
+        assert rows["source", "s_net", "", "processed"] == ("a", 0)
+        queued = value_of(samples, "output_events_total", id="d_net#0", result="queued")
+        assert queued == 5  # they wait, whatever is reset
+        await sender.send(1)
+        await eventually(
+            daemon,
+            lambda rows, _: rows["source", "s_net", "", "processed"] == ("a", 1),
+        )
 
 
 async def test_queries_sum_and_reset_what_a_glob_chooses(tmp_path):
     scene = Scene()
-    async with Collector(HOST, scene.out) as out:
-        async with Daemon(scene.text(0), tmp_path) as daemon:
-            async with Sender(HOST, scene.port) as sender:
-                await sender.send(2)
-                await out.wait_for_lines(2)
-            assert await daemon.ctl("QUERY", "GET", "source.*") == (
-                "source.s_net.processed=2\n"
-            )
-            assert await daemon.ctl("QUERY", "GET_SUM", "source.*") == "2\n"
-            assert await daemon.ctl("QUERY", "GET_SUM", "nothing") == ""
-            answer = await daemon.ctl("QUERY", "GET_RESET", "source.*")
-            assert answer.startswith("source.s_net.processed=2\n")
-            assert answer.endswith(
-                "The selected counters of syslog-ng have been reset to 0.\n"
-            )
-            assert await daemon.ctl("QUERY", "GET", "source.*") == (
-                "source.s_net.processed=0\n"
-            )
-            assert "destination.d_net.processed=2" in await daemon.ctl(
-                "QUERY", "GET", "destination.*"
-            )
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(0), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(2)
+            await out.wait_for_lines(2)
+        assert await daemon.ctl("QUERY", "GET", "source.*") == (
+            "source.s_net.processed=2\n"
+        )
+        assert await daemon.ctl("QUERY", "GET_SUM", "source.*") == "2\n"
+        assert await daemon.ctl("QUERY", "GET_SUM", "nothing") == ""
+        answer = await daemon.ctl("QUERY", "GET_RESET", "source.*")
+        assert answer.startswith("source.s_net.processed=2\n")
+        assert answer.endswith(
+            "The selected counters of syslog-ng have been reset to 0.\n"
+        )
+        assert await daemon.ctl("QUERY", "GET", "source.*") == (
+            "source.s_net.processed=0\n"
+        )
+        assert "destination.d_net.processed=2" in await daemon.ctl(
+            "QUERY", "GET", "destination.*"
+        )
 
 
 async def test_statistics_are_logged_at_their_frequency(tmp_path):
