@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 
@@ -125,6 +126,53 @@ async def test_without_the_persist_store_files_find_their_owners(
         Daemon(text, tmp_path),
     ):
         await collector.wait_for_lines(1000)
+
+
+@pytest.mark.parametrize("reliable", ["yes", "no"])
+async def test_a_stop_delivers_for_a_while_and_saves_the_rest(
+    tmp_path, ports, reliable
+) -> None:
+    text = relay(
+        ports, f"reliable({reliable}) capacity-bytes(90M)", "throttle(2000)"
+    ).replace("options {", "options { shutdown-grace(1);")
+    collector = Collector("127.0.0.1", ports[1])
+    async with collector:
+        async with (
+            Daemon(text, tmp_path) as daemon,
+            Sender("127.0.0.1", ports[0]) as sender,
+        ):
+            await sender.send(20_000)
+            await collector.wait_for_lines(1000)
+            await queued(daemon, 15_000, 20_000)
+            before = len(collector.lines)
+        assert daemon.returncode == 0
+        assert not [event for event in daemon.events if "could not be saved" in event]
+        assert len(collector.lines) > before + 1000
+        assert len(collector.lines) < 12_000
+        text = text.replace("throttle(2000)", "")
+        async with Daemon(text, tmp_path):
+            await collector.wait_for_lines(20_000)
+        assert numbers(collector.lines) == list(range(20_000))
+
+
+async def test_asked_twice_it_ends_at_once_and_loses_nothing(tmp_path, ports) -> None:
+    text = relay(ports, "reliable(yes) capacity-bytes(90M)", "throttle(500)").replace(
+        "options {", "options { shutdown-grace(60);"
+    )
+    async with Collector("127.0.0.1", ports[1]) as collector:
+        daemon = Daemon(text, tmp_path)
+        async with daemon, Sender("127.0.0.1", ports[0]) as sender:
+            await sender.send(20_000)
+            await queued(daemon, 15_000, 20_000)
+            daemon.signal(signal.SIGTERM)
+            await daemon.wait_for("shutting down")
+            daemon.signal(signal.SIGTERM)
+            await daemon.wait_for("Asked twice to stop")
+            await daemon.wait_for("operation='save'")
+        assert daemon.returncode == 0
+        async with Daemon(text.replace("throttle(500)", ""), tmp_path):
+            await collector.wait_for_lines(20_000)
+        assert sorted(set(numbers(collector.lines))) == list(range(20_000))
 
 
 async def queued(daemon: Daemon, least: int, most: int | None = None) -> None:

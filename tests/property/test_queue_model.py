@@ -249,7 +249,7 @@ class DiskQueueMachine(QueueMachine):
         self.queue.rewind()
         self.queue.close_intake()
         self.settle_work()
-        assert self.queue.unstored_bytes == 0
+        assert self.queue.unstored_bytes == self.queue.unstored_count == 0
         self.model = [(number, None) for number, _ in self.model]
         for left in self.unsettled.values():
             left.clear()

@@ -15,6 +15,7 @@ adopted or purged (``logferry queue``).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["QueueStore"]
 
 _STATE_PREFIX = "queue/"
+_WORKER_FOLDER = re.compile(r"worker-\d+")  # daemon/crew.py
 _DIR_LOCK = "logferry-disk-buffer.dirlock"
 
 
@@ -128,7 +130,7 @@ class QueueStore:
         return queue
 
     def _open(self, name: str, options: DiskBufferOptions) -> DiskQueue:
-        folder = Path(options.dir) if options.dir else self._environment.state_dir
+        folder = self._folder(options)
         try:
             self._lock(folder)
             path = self._path(name, folder, is_reliable=options.reliable)
@@ -158,6 +160,14 @@ class QueueStore:
         self._report(name, "load")
         self._show(name, path)
         return queue
+
+    def _folder(self, options: DiskBufferOptions) -> Path:
+        """Return where the file is kept: a folder for each worker process."""
+        state_dir = self._environment.state_dir
+        if not options.dir:
+            return state_dir
+        is_worker = _WORKER_FOLDER.fullmatch(state_dir.name) is not None
+        return Path(options.dir, state_dir.name) if is_worker else Path(options.dir)
 
     def _lock(self, folder: Path) -> None:
         key = folder.resolve()

@@ -186,7 +186,7 @@ class DiskQueue(LeasingQueue):
     @property
     def unstored_count(self) -> int:
         """Records that are not in the file."""
-        return sum(parcel.remaining for parcel in self._unstored)
+        return sum(item.remaining for item in self._unstored if item.batch is not None)
 
     @property
     def stored(self) -> Totals:
