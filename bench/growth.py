@@ -44,7 +44,18 @@ def with_paths(count: int) -> str:
     return SOURCE + DESTINATION + others + ours
 
 
-def measure(text: str, *, idle: int = 0, size: int = 195) -> float:
+def with_targets(count: int) -> str:
+    """Return a configuration with a pool of ``count`` targets, all of one server."""
+    urls = " ".join(f'"http://127.0.0.1:@OUTPUT@/{index}"' for index in range(count))
+    return (
+        SOURCE + f"destination d_out {{ http(url({urls}) batch-lines(500) workers(4)"
+        ' persist-name("growth")); };\n' + RELAY
+    )
+
+
+def measure(
+    text: str, *, idle: int = 0, size: int = 195, is_http: bool = False
+) -> float:
     """Return CPU nanoseconds a message."""
     count = max(20_000, COUNT * 195 // size)
     with tempfile.TemporaryDirectory(prefix="growth-") as name:
@@ -53,7 +64,9 @@ def measure(text: str, *, idle: int = 0, size: int = 195) -> float:
         text = text.replace("@INPUT@", str(ports[0])).replace("@OUTPUT@", str(ports[1]))
         conf = folder / "site.conf"
         conf.write_text(text)
-        load = {"count": count, "size": size, "idle": 120}
+        load: dict[str, object] = {"count": count, "size": size, "idle": 120}
+        if is_http:
+            load["http"] = True
         sink = start_sink(load, ports[1])
         assert sink is not None
         daemon = subprocess.Popen(
@@ -86,7 +99,7 @@ def measure(text: str, *, idle: int = 0, size: int = 195) -> float:
 def main() -> None:
     """Print the curves asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--curve", choices=["connections", "paths", "sizes"])
+    parser.add_argument("--curve", choices=["connections", "paths", "sizes", "targets"])
     chosen = parser.parse_args().curve
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
@@ -101,6 +114,10 @@ def main() -> None:
         for size in (64, 256, 1024, 8192, 65_000):
             text = relay.replace("log-iw", "log-msg-size(70000) log-iw")
             print(f"bytes       {size:>6} {measure(text, size=size):>7.0f} ns")
+    if chosen in {None, "targets"}:
+        for count in (1, 10, 100, 1_000):
+            cost = measure(with_targets(count), is_http=True)
+            print(f"targets     {count:>6} {cost:>7.0f} ns")
 
 
 if __name__ == "__main__":
