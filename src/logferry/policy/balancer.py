@@ -37,13 +37,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from logferry.policy.health import Fitness, Health, HealthPlan
+from logferry.policy.lineup import Lineup
 from logferry.policy.pool import Pool, Server, ServerPlan
 from logferry.policy.share import (
     Balance,
+    Rounds,
     Seats,
     Turns,
     least_loaded,
-    quotas,
     sticky,
 )
 from logferry.policy.target_events import (
@@ -60,6 +61,8 @@ __all__ = ["Balancer", "BalancerPlan", "Choice", "ProbePlan", "TargetReport"]
 
 _LATENCY_WEIGHT = 0.2  # of the newest measurement in the moving average
 _LATENCY_DECAY_S = 5.0  # an old measurement fades: who was slow is asked again
+_LATENCY_MIN_S = 0.0001  # who was never measured is fast, not infinitely fast
+_WARMING_STEP = 0.01  # of slow-start(): shares of warming targets grow in such steps
 _SHARE_MIN = 0.1  # of its weight, at the beginning of a slow start
 
 
@@ -156,7 +159,9 @@ class Balancer:
             for target in self.pool.servers
         }
         self._seats = Seats()
+        self._rounds = Rounds()
         self._turns = Turns()
+        self._lineup: Lineup | None = None
         self._events: list[Event] = []
         self._next_blame = 0
         if plan.probe is not None:
@@ -183,33 +188,70 @@ class Balancer:
             tried: targets that had this batch already and are not asked again.
 
         """
-        trial = self._due_trial(now, tried)
+        lineup = self._look(now)
+        trial = self._due_trial(lineup, now, tried) if lineup.unwell else None
         if trial is not None:
             self._members[trial].is_on_trial = True
             return self._chosen(trial, is_trial=True)
-        group = self._group(now)
-        allowed = [target for target in group if target not in tried]
+        allowed = lineup.group
+        if tried:
+            allowed = tuple(target for target in allowed if target not in tried)
         if not allowed:
-            allowed = group = self._best_tier(
-                [item for item in self._usable(now) if item not in tried]
-            )
-        if not allowed:
-            return None
-        return self._chosen(self._pick(worker, key, group, allowed, now))
+            left = [item for item in lineup.usable if item not in tried]
+            if not left:
+                return None
+            lineup = self._lineup_of(left, now)
+            allowed = lineup.group
+        return self._chosen(self._pick(worker, key, lineup, allowed, now))
 
     def _chosen(self, target: Server, *, is_trial: bool = False) -> Choice:
         self._members[target].in_flight += 1
         return Choice(target, is_trial)
 
-    def _due_trial(self, now: float, tried: frozenset[Server]) -> Server | None:
+    def _look(self, now: float) -> Lineup:
+        """Return the lineup, drawn up anew if it does not hold any more."""
+        lineup = self._lineup
+        if lineup is None or now >= lineup.until:
+            lineup = self._lineup = self._lineup_of(self._usable(now), now)
+        return lineup
+
+    def _lineup_of(self, usable: list[Server], now: float) -> Lineup:
+        group = [item for item in usable if item.tier == usable[0].tier]
+        unwell = [
+            target
+            for target in self.pool.usable()
+            if self._members[target].health.fitness(now) is not Fitness.HEALTHY
+        ]
+        moments = [self._members[target].health.retry_at for target in unwell]
+        until = min(
+            (moment for moment in moments if moment is not None and moment > now),
+            default=math.inf,
+        )
+        if any(self._is_warming(target, now) for target in group):
+            until = min(until, now + self.plan.slow_start_s * _WARMING_STEP)
+        return Lineup(
+            tuple(usable),
+            tuple(group),
+            tuple(unwell),
+            {target: self._share(target, now) for target in group},
+            self._workers,
+            until,
+        )
+
+    def _change(self) -> None:
+        """Note that the lineup does not hold any more."""
+        self._lineup = None
+
+    def _due_trial(
+        self, lineup: Lineup, now: float, tried: frozenset[Server]
+    ) -> Server | None:
         """Return the target to find out about: the one that failed longest ago."""
         if self.plan.probe is not None:
             return None
-        group = self._group(now)
-        tier = group[0].tier if group else None
+        tier = lineup.group[0].tier if lineup.group else None
         due = [
             target
-            for target in self.pool.usable()
+            for target in lineup.unwell
             if target not in tried
             and not self._members[target].is_on_trial
             and self._members[target].health.fitness(now) is Fitness.ON_TRIAL
@@ -228,57 +270,52 @@ class Balancer:
         out_share = 1 - len(well) / len(pool)
         return list(pool) if out_share > self.plan.ejected_share_max else well
 
-    def _group(self, now: float) -> list[Server]:
-        return self._best_tier(self._usable(now))
-
-    @staticmethod
-    def _best_tier(targets: list[Server]) -> list[Server]:
-        return [item for item in targets if item.tier == targets[0].tier]
-
     def usable_count(self, now: float) -> int:
         """Return how many targets may get batches."""
-        return len(self._usable(now))
+        return len(self._look(now).usable)
 
     def others(self, now: float, than: frozenset[Server]) -> bool:
         """Tell whether anybody else may be asked now."""
-        return any(target not in than for target in self._usable(now))
+        return any(target not in than for target in self._look(now).usable)
 
     def _pick(
         self,
         worker: int,
         key: bytes,
-        group: list[Server],
+        lineup: Lineup,
         allowed: Sequence[Server],
         now: float,
     ) -> Server:
-        shares = {target: self._share(target, now) for target in group}
         match self.plan.balance:
             case Balance.WORKERS:
-                quota = quotas(shares, self._workers, group)
-                return self._seats.choose(worker, quota, group, allowed)
+                return self._seats.choose(worker, lineup.quota, lineup.group, allowed)
             case Balance.ROUND_ROBIN:
-                return self._turns.choose(dict.fromkeys(group, 1.0), allowed)
+                return self._rounds.choose(allowed)
             case Balance.WEIGHTED:
-                return self._turns.choose(shares, allowed)
+                return self._turns.choose(lineup.shares, allowed)
+            case Balance.STICKY if allowed is lineup.group:
+                return lineup.home(key)
             case Balance.STICKY:
-                return sticky(key, allowed, shares)
+                return sticky(key, allowed, lineup.shares)
             case Balance.LEAST_LOADED:
-                members = {target: self._members[target] for target in allowed}
-                return least_loaded(
-                    allowed,
-                    {target: item.in_flight for target, item in members.items()},
-                    {target: item.faded(now) for target, item in members.items()},
-                    shares,
-                    self._chance,
-                )
+
+                def load(target: Server) -> float:
+                    member = self._members[target]
+                    wait_s = max(member.faded(now), _LATENCY_MIN_S)
+                    return (member.in_flight + 1) * wait_s / lineup.shares[target]
+
+                return least_loaded(allowed, load, self._chance)
+
+    def _is_warming(self, target: Server, now: float) -> bool:
+        member, slow_s = self._members[target], self.plan.slow_start_s
+        return bool(member.why) and now - member.health.healthy_since < slow_s
 
     def _share(self, target: Server, now: float) -> float:
         """Return the weight of ``target``, less while it warms up."""
-        member, slow_s = self._members[target], self.plan.slow_start_s
-        age_s = now - member.health.healthy_since
-        if not slow_s or not member.why or age_s >= slow_s:
+        if not self._is_warming(target, now):
             return float(target.weight)
-        return target.weight * max(_SHARE_MIN, age_s / slow_s)
+        age_s = now - self._members[target].health.healthy_since
+        return target.weight * max(_SHARE_MIN, age_s / self.plan.slow_start_s)
 
     # -- facts ------------------------------------------------------------------
 
@@ -324,6 +361,7 @@ class Balancer:
             return
         was_out = member.is_out
         member.health.restore(now)
+        self._change()
         if was_out:
             member.is_out = False
             member.since = now
@@ -337,16 +375,19 @@ class Balancer:
     def set_workers(self, count: int) -> None:
         """There are ``count`` workers now."""
         self._workers = count
+        self._change()
         self._seats.keep(count)
 
     def drain(self, target: Server) -> None:
         """Send nothing new to ``target``. Raises ``StateError`` for the last one."""
         self.pool.drain(target)
+        self._change()
         self.version += 1
 
     def undrain(self, target: Server) -> None:
         """Let ``target`` be used again."""
         self.pool.undrain(target)
+        self._change()
         self.version += 1
 
     def _end(self, choice: Choice) -> _Member:
@@ -356,10 +397,13 @@ class Balancer:
         if choice.is_trial:
             member.is_on_trial = False
             self.version += 1  # somebody else may have the next trial
+            self._change()
         return member
 
     def _note_success(self, target: Server, now: float) -> None:
         member = self._members[target]
+        if member.is_out:
+            self._change()
         member.health.on_success(now)
         if member.health.fitness(now) is Fitness.HEALTHY:
             member.blames.clear()
@@ -370,6 +414,7 @@ class Balancer:
         member = self._members[target]
         member.health.on_failure(now, wait_s)
         member.why = why
+        self._change()
         self._settle(target, now)
 
     def _settle(self, target: Server, now: float) -> None:
@@ -418,6 +463,7 @@ class Balancer:
             if member.health.retry_at is not None and member.health.retry_at <= now:
                 member.health.fitness(now)
                 self.version += 1
+                self._change()
         due = []
         for target, member in self._members.items():
             if member.probe_due_at is not None and member.probe_due_at <= now:
@@ -454,6 +500,7 @@ class Balancer:
             return
         member = self._members[target]
         member.health.eject_until(retry_at)
+        self._change()
         member.is_faulty = True
         member.why = why
         member.is_out = True

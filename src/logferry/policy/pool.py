@@ -2,8 +2,9 @@
 The servers of one destination: who they are, in which order, how they fare.
 
 A pool decides nothing; it remembers. Its order is that of preference: by tier and
-priority, and within those as configured. Members may come and go while it is in use (DNS, SRV,
-reload): who stays keeps its :class:`Server` object, its state and its drain mark.
+priority, and within those as configured. Members may come and go while it is in use
+(DNS, SRV, reload): who stays keeps its :class:`Server` object, its state and its drain
+mark.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,7 @@ from logferry.policy.pool import Server
 if TYPE_CHECKING:
     from logferry.policy.backoff import Chance
 
-__all__ = ["Balance", "Seats", "Turns", "least_loaded", "quotas", "sticky"]
-
-_LATENCY_MIN_S = 0.0001
-"""A target that was never measured counts as fast, not as infinitely fast."""
+__all__ = ["Balance", "Rounds", "Seats", "Turns", "least_loaded", "quotas", "sticky"]
 
 
 class Balance(StrEnum):
@@ -78,6 +75,16 @@ class Seats:
         """Return how many workers sit at ``target``."""
         return sum(1 for seat in self._seats.values() if seat == target)
 
+    def keeps(self, worker: int, quota: Mapping[Server, int]) -> Server | None:
+        """Return the target where ``worker`` sits if it may go on sitting there."""
+        own = self._seats.get(worker)
+        if own is None:
+            return None
+        others = sum(
+            seat is own for other, seat in self._seats.items() if other != worker
+        )
+        return own if others < quota.get(own, 0) else None
+
     def choose(
         self,
         worker: int,
@@ -93,6 +100,9 @@ class Seats:
         this batch, at least one of ``candidates``; where that rules out the worker's
         own target the batch goes elsewhere, and the worker keeps its seat.
         """
+        own = self.keeps(worker, quota)
+        if own is not None and allowed is candidates:
+            return own
         own = self._seats.get(worker)
         taken = Counter(seat for other, seat in self._seats.items() if other != worker)
         if own is not None and own in allowed and taken[own] < quota.get(own, 0):
@@ -110,6 +120,18 @@ class Seats:
         if own not in candidates or own in allowed:
             self._seats[worker] = chosen
         return chosen
+
+
+class Rounds:
+    """Round robin: one after the other."""
+
+    def __init__(self) -> None:
+        self._place = -1
+
+    def choose(self, allowed: Sequence[Server]) -> Server:
+        """Return whose turn it is among ``allowed``."""
+        self._place = (self._place + 1) % len(allowed)
+        return allowed[self._place]
 
 
 class Turns:
@@ -136,23 +158,14 @@ class Turns:
 
 
 def least_loaded(
-    allowed: Sequence[Server],
-    in_flight: Mapping[Server, int],
-    latency_s: Mapping[Server, float],
-    shares: Mapping[Server, float],
-    chance: Chance,
+    allowed: Sequence[Server], load: Callable[[Server], float], chance: Chance
 ) -> Server:
-    """Return the better of two targets drawn at random."""
+    """Return the better of two targets drawn at random: the one with less ``load``."""
     if len(allowed) == 1:
         return allowed[0]
     first = int(chance.random() * len(allowed))
     second = int(chance.random() * (len(allowed) - 1))
     second += second >= first
-
-    def load(target: Server) -> float:
-        wait_s = max(latency_s[target], _LATENCY_MIN_S)
-        return (in_flight[target] + 1) * wait_s / shares[target]
-
     return min(allowed[first], allowed[second], key=load)
 
 
