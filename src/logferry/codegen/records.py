@@ -62,6 +62,7 @@ def _with_time(rendering: Rendering, context: MacroContext) -> MacroContext:
         format=time.format,
         frac_digits=time.frac_digits,
         zone=Zone(time.time_zone) if time.time_zone else None,
+        on_error=rendering.on_error,
     )
 
 

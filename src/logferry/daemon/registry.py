@@ -29,13 +29,14 @@ def source_kinds() -> dict[str, SourceKind]:
     from logferry.sources.network import source as network
     from logferry.sources.pipe import source as pipe
     from logferry.sources.program import source as program
+    from logferry.sources.python import source as python
     from logferry.sources.stdin import source as stdin
     from logferry.sources.unix import source as unix
     from logferry.sources.wildcard_file import source as wildcard_file
 
     modules = (
         *(network, file, wildcard_file, unix, pipe, program),
-        *(internal, stdin, generator),
+        *(internal, stdin, generator, python),
     )
     return {name: kind for module in modules for name, kind in module.KINDS.items()}
 
@@ -47,8 +48,9 @@ def destination_kinds() -> dict[str, DestinationKind]:
     from logferry.destinations.http import kinds as http
     from logferry.destinations.local import kinds as local
     from logferry.destinations.network import kinds as network
+    from logferry.destinations.python import destination as python
 
-    return {**network.KINDS, **file.KINDS, **local.KINDS, **http.KINDS}
+    return {**network.KINDS, **file.KINDS, **local.KINDS, **http.KINDS, **python.KINDS}
 
 
 @cache

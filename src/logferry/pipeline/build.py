@@ -75,7 +75,7 @@ def build_programs(
         paths = [path for path in entries if path is not None]
         outputs = _outputs(paths, configuration, context)
         group = source_id.partition("#")[0]
-        reception = replace(reception, tags=(*reception.tags, f".source.{group}"))
+        tagged = replace(reception, tags=(*reception.tags, f".source.{group}"))
         macros = MacroContext(
             host_name=context.host_name.encode(),
             started_ns=context.started_ns,
@@ -90,7 +90,7 @@ def build_programs(
             source_id,
             paths,
             outputs,
-            reception,
+            tagged,
             macros,
             metrics=context.metrics,
             local_time_zone=context.local_time_zone,

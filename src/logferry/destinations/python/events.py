@@ -1,0 +1,36 @@
+"""What the ``python()`` destination says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from logferry.telemetry.events import Event, Level
+
+__all__ = ["PythonDestinationFailed", "PythonDestinationNotConnected"]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonDestinationFailed(Event):
+    """A method of the class raised an exception, or reported an error."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Python destination failed, will retry"
+
+    driver: str
+    class_: str
+    method: str
+    error: str
+    time_reopen: str
+
+
+@dataclass(frozen=True, slots=True)
+class PythonDestinationNotConnected(Event):
+    """``open()`` said no."""
+
+    level: ClassVar[Level] = Level.NOTICE
+    text: ClassVar[str] = "Python destination is not connected, will retry"
+
+    driver: str
+    class_: str
+    time_reopen: str

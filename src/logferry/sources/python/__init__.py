@@ -1,0 +1,1 @@
+"""The ``python()`` and ``python-fetcher()`` sources."""
