@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from pathlib import Path
 
@@ -190,3 +191,27 @@ async def test_servers_that_reject_everything_keep_the_queue(tmp_path: Path):
         await asyncio.sleep(0.5)
         assert 0 < len(scene.letters) <= 10
         assert scene.queue.count == 1000 - len(scene.letters)
+
+
+async def test_elasticsearch_judges_each_document(tmp_path: Path):
+    def script(request: Request) -> Response:
+        items = [
+            {"create": {"status": 400 if b"number 000004" in line else 201}}
+            for line in request.body.split(b"\n")
+            if b"number" in line
+        ]
+        errors = any(item["create"]["status"] == 400 for item in items)
+        return Response(200, json.dumps({"errors": errors, "items": items}).encode())
+
+    options = (
+        'url("%0/_bulk") batch-lines(10) body("{\\"create\\":{}}\\n$MSG") '
+        'body-suffix("\\n") response-adapter("elasticsearch")'
+    )
+    async with HttpScene(tmp_path, options, script) as scene:
+        scene.send(20)
+        await scene.settled()
+        assert len(scene[0].requests) == 2
+        (letter,) = scene.letters
+        assert letter.payload == b'{"create":{}}\nnumber 000004'
+        ledger = scene.queue.ledger
+        assert (ledger.delivered, ledger.dead_lettered) == (19, 1)

@@ -151,7 +151,8 @@ class Balancer:
         self.plan = plan
         self.pool = Pool(plan.targets)
         self.version = 0
-        self.condemned_in_a_row = 0
+        self.condemned_in_a_row = 0  # without a success in between
+        self.condemned_at = now
         self._chance = chance
         self._workers = plan.workers
         self._members = {
@@ -368,9 +369,10 @@ class Balancer:
             self.version += 1
             self._events.append(TargetPardoned(target.name))
 
-    def on_condemned(self) -> None:
-        """A request was found guilty; see ``condemned_in_a_row``."""
+    def on_condemned(self, now: float) -> None:
+        """A request was found guilty."""
         self.condemned_in_a_row += 1
+        self.condemned_at = now
 
     def set_workers(self, count: int) -> None:
         """There are ``count`` workers now."""

@@ -24,15 +24,16 @@ alone: at most 2·log2(n) + 1 requests more than without it.
 
 A server that rejects everything must not turn the whole stream into dead letters:
 after ``condemned_max`` records in a row without a single success the targets are
-suspected again, and each further record has to wait for a recovery first.
+suspected again, and only one record in each ``reopen_s`` is condemned.
 
 The parts of a batch are settled from left to right, because a queue's lease is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from logferry.policy.backoff import Backoff
@@ -93,6 +94,7 @@ class Answer:
         why: for people: status and words, or the error.
         wait_s: for how long the target wants to be left alone, if it said so.
         latency_s: from the request to the answer.
+        each: the verdict on each record, from servers that judge them one by one.
 
     """
 
@@ -100,6 +102,7 @@ class Answer:
     why: str = ""
     wait_s: float | None = None
     latency_s: float = 0.0
+    each: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +173,13 @@ class _Part:
     stop: int
     number: int
     is_suspect: bool = False  # one rejection is enough to find it guilty
-    has_waited: bool = False
     is_bounded: bool = False  # the last answer was
     tries: int = 0
     rounds: int = 0
     bounded_rounds: int = 0
     tried: set[Server] = field(default_factory=set)
     blames: list[tuple[Server, int]] = field(default_factory=list)
+    end: Settle | None = None  # known already; it only waits for its turn
 
     @property
     def count(self) -> int:
@@ -220,6 +223,9 @@ class Delivery:
         if not self._parts:
             return None
         part = self._parts[-1]
+        if part.end is not None:
+            self._parts.pop()
+            return part.end
         tried = frozenset(part.tried)
         choice = self._balancer.choose(self._worker, now, self._key, tried)
         if choice is None:
@@ -244,7 +250,6 @@ class Delivery:
                     assert self._settled is not None
                     settled, self._settled = self._settled, None
                     return settled
-        part.has_waited = True
         deadline = self._balancer.next_trial(now)
         if self._balancer.usable_count(now):
             pause_s = self._plan.pause.delay_s(max(0, part.rounds - 1), self._chance)
@@ -267,6 +272,10 @@ class Delivery:
         part.tried.add(choice.target)
         part.is_bounded = answer.verdict is Verdict.BOUNDED
         verdict = answer.verdict
+        if answer.each:
+            assert len(answer.each) == part.count
+            self._on_each(part, choice, answer, now)
+            return
         if verdict is Verdict.REJECTED and self._plan.on_reject is OnReject.RETRY:
             verdict = Verdict.FAILED
         match verdict:
@@ -277,6 +286,45 @@ class Delivery:
                 self._balancer.on_failed(choice, answer.why, now, answer.wait_s)
             case Verdict.REJECTED | Verdict.REFUSED:
                 self._on_rejected(part, choice, answer, now)
+
+    def _on_each(self, part: _Part, choice: Choice, answer: Answer, now: float) -> None:
+        """The server has judged each record: end those it has, go on with the rest."""
+        fates = [self._fate_of(item, now) for item in answer.each]
+        if Verdict.ACCEPTED in answer.each:
+            self._balancer.on_success(choice, answer.latency_s, now)
+        elif None in fates:
+            self._balancer.on_failed(choice, answer.why, now, answer.wait_s)
+        else:
+            self._balancer.on_answered(choice)
+        self._parts.pop()
+        runs: list[_Part] = []
+        stop = part.start
+        for fate, group in groupby(fates):
+            start, stop = stop, stop + len(list(group))
+            run = replace(part, start=start, stop=stop, number=self._part_count)
+            run.tried, run.blames = set(part.tried), []
+            self._part_count += 1
+            if fate is not None:
+                target = choice.target.name
+                run.end = Settle(run.count, fate, answer.why, target, part.tries)
+            runs.append(run)
+        self._parts += reversed(runs)
+
+    def _fate_of(self, verdict: Verdict, now: float) -> Fate | None:
+        """Return the end of a record that was judged alone; ``None``: try again."""
+        match verdict:
+            case Verdict.ACCEPTED:
+                return Fate.DELIVERED
+            case Verdict.REFUSED:
+                return Fate.DROPPED
+            case Verdict.REJECTED if self._plan.on_reject is not OnReject.RETRY:
+                if not self._may_condemn(now):
+                    return None
+                self._balancer.on_condemned(now)
+                is_dropped = self._plan.on_reject is OnReject.DROP
+                return Fate.DROPPED if is_dropped else Fate.DEAD
+            case _:
+                return None
 
     def _on_rejected(
         self, part: _Part, choice: Choice, answer: Answer, now: float
@@ -295,7 +343,7 @@ class Delivery:
             and self._plan.on_reject is OnReject.SPLIT
             and part.count > 1
         )
-        if not is_split and not self._may_condemn(part):
+        if not is_split and not self._may_condemn(now):
             self._balancer.on_failed(choice, answer.why, now)
             return
         self._balancer.on_answered(choice)
@@ -304,16 +352,19 @@ class Delivery:
         if is_split:
             self._halve(part)
             return
-        self._balancer.on_condemned()
+        self._balancer.on_condemned(now)
         is_dropped = (
             answer.verdict is Verdict.REFUSED or self._plan.on_reject is OnReject.DROP
         )
         fate = Fate.DROPPED if is_dropped else Fate.DEAD
         self._end(part, fate, answer.why, choice.target.name)
 
-    def _may_condemn(self, part: _Part) -> bool:
-        is_trusted = self._balancer.condemned_in_a_row < self._plan.condemned_max
-        return is_trusted or part.has_waited
+    def _may_condemn(self, now: float) -> bool:
+        balancer, plan = self._balancer, self._plan
+        return (
+            balancer.condemned_in_a_row < plan.condemned_max
+            or now - balancer.condemned_at >= plan.reopen_s
+        )
 
     def _halve(self, part: _Part) -> None:
         middle = part.start + (part.count + 1) // 2
@@ -323,7 +374,6 @@ class Delivery:
             half.tries = 0
             half.tried.clear()
             half.blames.clear()
-            half.has_waited = part.has_waited
         part.number = self._part_count  # its bytes are others now
         self._part_count += 1
 

@@ -238,10 +238,10 @@ def test_servers_that_reject_everything_do_not_get_the_whole_stream_condemned():
     assert Fitness.EJECTED in scene.fitness().values()
 
 
-def test_then_one_message_is_condemned_for_each_recovery():
+def test_then_one_message_is_condemned_for_each_time_reopen():
     scene = Scene("ab", lambda *_: BAD, RetryPlan(condemned_max=5))
-    settled = scene.deliver(100, waits_max=3)
-    assert 5 < len(settled) <= 5 + 3 * 7
+    settled = scene.deliver(100, waits_max=10)
+    assert 5 < len(settled) <= 5 + scene.now / 60
 
 
 def test_any_success_makes_condemning_possible_again():
@@ -263,6 +263,56 @@ def test_a_failure_during_the_split_goes_elsewhere_and_the_split_goes_on():
     settled = scene.deliver(8)
     assert sum(i.count for i in settled if i.fate is Fate.DELIVERED) == 7
     assert sum(i.count for i in settled if i.fate is Fate.DEAD) == 1
+
+
+def judge(*guilty: int, busy: tuple[int, ...] = ()) -> Server:
+    """Answer as servers do that judge each record."""
+    seen: set[int] = set()
+
+    def answer(_: str, records: range) -> Answer:
+        each = []
+        for number in records:
+            if number in guilty:
+                each.append(Verdict.REJECTED)
+            elif number in busy and number not in seen:
+                each.append(Verdict.FAILED)
+            else:
+                each.append(Verdict.ACCEPTED)
+        seen.update(records)
+        return Answer(Verdict.ACCEPTED, "200", each=tuple(each))
+
+    return answer
+
+
+def test_records_that_were_judged_one_by_one_are_not_sent_again():
+    scene = Scene("ab", judge(3, 7, 8))
+    settled = scene.deliver(10)
+    assert len(scene.sent) == 1
+    assert [(item.count, item.fate) for item in settled] == [
+        (3, Fate.DELIVERED),
+        (1, Fate.DEAD),
+        (3, Fate.DELIVERED),
+        (2, Fate.DEAD),
+        (1, Fate.DELIVERED),
+    ]
+    assert set(scene.fitness().values()) == {Fitness.HEALTHY}
+
+
+def test_only_what_the_server_was_too_busy_for_is_sent_again():
+    scene = Scene("ab", judge(busy=(4, 5)))
+    settled = scene.deliver(10)
+    assert [records for _, records in scene.sent] == [range(10), range(4, 6)]
+    assert {item.fate for item in settled} == {Fate.DELIVERED}
+
+
+def test_a_server_that_condemns_each_record_is_suspected_too():
+    def answer(_: str, records: range) -> Answer:
+        return Answer(Verdict.ACCEPTED, "200", each=(Verdict.REJECTED,) * len(records))
+
+    scene = Scene("a", answer, RetryPlan(condemned_max=5))
+    settled = scene.deliver(100)
+    assert sum(item.count for item in settled) == 5
+    assert scene.fitness() == {"a": Fitness.EJECTED}
 
 
 def test_an_abandoned_request_leaves_no_trace():

@@ -18,13 +18,18 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from logferry.destinations.http.accounts import Accounts
+from logferry.destinations.http.adapters import ADAPTERS
 from logferry.destinations.http.collector import Collector
 from logferry.destinations.http.load import Load
 from logferry.destinations.http.probes import Probes
 from logferry.destinations.http.report import describe_target
 from logferry.destinations.http.request import Requests, partition_of
 from logferry.destinations.http.response import StatusTable
-from logferry.destinations.http.session import Session
+from logferry.destinations.http.session import (
+    BODY_JUDGED_BYTES,
+    BODY_KEPT_BYTES,
+    Session,
+)
 from logferry.destinations.http.setup import Setup, persist_name
 from logferry.destinations.http.url import values_of_key
 from logferry.destinations.http.worker import Shared, Worker
@@ -76,6 +81,7 @@ class HttpDestination:
             plan=setup.retry(),
             requests=Requests(options),
             statuses=StatusTable(options.response_action, options.reject_status),
+            adapter=ADAPTERS.get(options.response_adapter),
             accounts=self._accounts,
             contexts=setup.contexts(),
             timeouts_s=[options.timeout_s(target) for target in setup.targets],
@@ -119,6 +125,9 @@ class HttpDestination:
             connection_age_s=options.connection_age,
             proxy=options.proxy,
             accepts_redirects=options.accept_redirects,
+            kept_bytes=(
+                BODY_JUDGED_BYTES if options.response_adapter else BODY_KEPT_BYTES
+            ),
         )
         return Worker(number, self._shared, session, self)
 

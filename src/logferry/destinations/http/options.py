@@ -428,6 +428,13 @@ class HttpDestinationOptions(
         repeatable=True,
     )
     tls = Option(Block(HttpTlsOptions), None, doc="Keys and certificates.")
+    response_adapter = Option(
+        Enum(("elasticsearch", "openobserve", "splunk")),
+        "",
+        doc="Read the answers of this kind of server, which say what became of each "
+        "message: a rejected one becomes a dead letter alone, the others are not sent "
+        "again.",
+    )
 
     # -- what the options come to -------------------------------------------------
 

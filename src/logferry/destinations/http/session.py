@@ -33,6 +33,9 @@ __all__ = ["Outgoing", "Reply", "Session"]
 BODY_KEPT_BYTES: Final = 1024
 """What is kept of an answer for logs and dead letters (the reference's number)."""
 
+BODY_JUDGED_BYTES: Final = 8 * 1024 * 1024
+"""What is kept where the body says what became of each message."""
+
 BODY_READ_BYTES: Final = 256 * 1024
 """A longer answer is not read to its end; its connection is closed."""
 
@@ -87,6 +90,7 @@ class Session:
         connection_age_s: no connection is kept longer, 0 for no limit.
         proxy: URL of a proxy, empty for that of the environment, if any.
         accepts_redirects: follow them.
+        kept_bytes: what is kept of the body of an answer.
 
     """
 
@@ -98,7 +102,9 @@ class Session:
         connection_age_s: float = 0.0,
         proxy: str = "",
         accepts_redirects: bool = False,
+        kept_bytes: int = BODY_KEPT_BYTES,
     ) -> None:
+        self._kept_bytes = kept_bytes
         self._clock = clock
         self._connect_timeout_s = connect_timeout_s
         self._age_s = connection_age_s
@@ -198,7 +204,7 @@ class Session:
                 sock_connect=self._connect_timeout_s,
             ),
         )
-        text, is_whole = await _read_body(response)
+        text, is_whole = await _read_body(response, self._kept_bytes)
         is_last = response.headers.get("Connection", "").lower() == "close"
         if is_whole and not is_last:
             self._kept.setdefault(origin, self._clock())
@@ -237,7 +243,9 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _WHOLE_BODY_BYTES]
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> tuple[str, bool]:
+async def _read_body(
+    response: aiohttp.ClientResponse, kept_bytes: int
+) -> tuple[str, bool]:
     """
     Return the beginning of the body, and whether its connection can be kept.
 
@@ -247,12 +255,12 @@ async def _read_body(response: aiohttp.ClientResponse) -> tuple[str, bool]:
     count = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            while count < BODY_READ_BYTES:
+            while count < max(BODY_READ_BYTES, kept_bytes):
                 piece = await response.content.readany()
                 if not piece:
                     return kept.decode("utf-8", "replace"), True
-                if len(kept) < BODY_KEPT_BYTES:
-                    kept += piece[: BODY_KEPT_BYTES - len(kept)]
+                if len(kept) < kept_bytes:
+                    kept += piece[: kept_bytes - len(kept)]
                 count += len(piece)
     except BaseException:
         response.close()

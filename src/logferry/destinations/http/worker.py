@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import ssl
 
     from logferry.destinations.http.accounts import Accounts
+    from logferry.destinations.http.adapters import Adapter
     from logferry.destinations.http.load import Load
     from logferry.destinations.http.request import Requests
     from logferry.destinations.http.response import StatusTable
@@ -52,6 +53,7 @@ class Shared:
     plan: RetryPlan
     requests: Requests
     statuses: StatusTable
+    adapter: Adapter | None
     accounts: Accounts
     contexts: list[ssl.SSLContext | None]
     timeouts_s: list[float]
@@ -165,6 +167,10 @@ class Worker:
         self._owner.on_latency(latency_s, is_overload=code in OVERLOAD_CODES)
         verdict = shared.statuses.verdict(code)
         self._last_text = reply.text
+        each: tuple[Verdict, ...] = ()
+        if shared.adapter is not None:
+            count = step.stop - step.start
+            each = shared.adapter(code, reply.text, count, shared.statuses)
         if verdict is not Verdict.ACCEPTED or code in shared.statuses.actions:
             self._log_status(code, url, step.stop - step.start)
         wait_s = None
@@ -172,7 +178,7 @@ class Worker:
             now_s = shared.environment.now() / 1e9
             wait_s = retry_after_s(reply.headers["Retry-After"], now_s)
         why = f"{code} {reply.reason}".rstrip()
-        return Answer(verdict, why, wait_s, latency_s)
+        return Answer(verdict, why, wait_s, latency_s, each)
 
     def _outgoing(self, load: Load, step: Send) -> Outgoing:
         shared = self._shared
