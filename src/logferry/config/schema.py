@@ -342,8 +342,8 @@ class Registry:
     """
 
     globals: type[Options]
-    sources: dict[str, type[Options]] = field(default_factory=dict)
-    destinations: dict[str, type[Options]] = field(default_factory=dict)
+    sources: Mapping[str, type[Options]] = field(default_factory=dict)
+    destinations: Mapping[str, type[Options]] = field(default_factory=dict)
     parsers: dict[str, type[Options]] = field(default_factory=dict)
     rewrites: dict[str, type[Options]] = field(default_factory=dict)
     filters: dict[str, type[Options]] = field(default_factory=dict)
