@@ -9,8 +9,10 @@ DEV_STAMP := $(VENV)/.installed-dev
 CODE := src tests tools bench examples
 SEEDS ?= 100000
 CASE ?= relay
+SECONDS ?= 600
 
-.PHONY: help run demo check format test sim bench bench-micro peers clean
+.PHONY: help run demo check format test sim bench bench-micro peers clean compat \
+	fuzz bless grammar
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,6 +60,18 @@ bench: $(DEV_STAMP) ## run benchmark CASE beside the peers that are there
 
 bench-micro: $(DEV_STAMP) ## time the kernels of the daemon
 	$(BIN)/pytest bench/micro --benchmark-columns=min,median,rounds --benchmark-sort=name -p no:cacheprovider
+
+compat: $(DEV_STAMP) ## compare our options with AxoSyslog's; writes docs/compat.md
+	$(BIN)/python tools/compat.py --check
+
+fuzz: $(DEV_STAMP) ## fuzz the configuration language for SECONDS
+	$(BIN)/python tests/property/fuzz_config.py $(SECONDS)
+
+bless: $(DEV_STAMP) ## write what golden tests expect, for review
+	cd tests && ../$(BIN)/python -m helpers.golden
+
+grammar: $(DEV_STAMP) ## write the grammar for editors
+	$(BIN)/logferry options --grammar > editors/vscode/syntaxes/logferry.tmLanguage.json
 
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var

@@ -9,6 +9,7 @@ loaded for the others only. Every command imports what it needs when it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,13 @@ def _dead_letters(arguments: list[str]) -> int:
     return dead_letters(arguments)
 
 
+def _options(arguments: list[str]) -> int:
+    """Show the options of a driver: ``options destination http``."""
+    from logferry.cli.options import main as options
+
+    return options(arguments)
+
+
 def _version(arguments: list[str]) -> int:
     """Show the version."""
     from logferry import __version__
@@ -77,6 +85,7 @@ QUICK: dict[str, Callable[[list[str]], int]] = {
     "queue": _queue,
     "dead-letters": _dead_letters,
     "drop-in": _drop_in,
+    "options": _options,
     "version": _version,
 }
 """Commands that take their arguments themselves, and return the exit status."""
@@ -86,7 +95,11 @@ def main() -> None:
     """Run the command line."""
     command = QUICK.get(sys.argv[1]) if len(sys.argv) > 1 else None
     if command is not None:
-        sys.exit(command(sys.argv[2:]))
+        try:
+            sys.exit(command(sys.argv[2:]))
+        except BrokenPipeError:  # whoever reads our output has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
     from logferry.cli.application import app
 
     app()
