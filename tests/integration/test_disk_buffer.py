@@ -12,6 +12,9 @@ from helpers.daemon import Daemon, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
+WAITING = "disk_queue_events"
+ACCEPTED = "disk_queue_processed_events_total"
+
 RELAY = """
 options {{ use-dns(no); stats(level(1)); }};
 source s {{ network(ip("127.0.0.1") port({input}) log-iw-size(10000)); }};
@@ -36,7 +39,7 @@ async def test_what_waits_survives_a_stop(tmp_path, ports, reliable) -> None:
     daemon = Daemon(relay(ports, buffer), tmp_path)
     async with daemon, Sender("127.0.0.1", ports[0]) as sender:
         await sender.send(5000)
-        await queued(daemon, 5000)
+        await gauge(daemon, WAITING, 5000)
     assert daemon.returncode == 0
     async with (
         Collector("127.0.0.1", ports[1]) as collector,
@@ -61,7 +64,7 @@ async def test_a_full_buffer_holds_the_source_back(tmp_path, ports, reliable) ->
         for _ in range(30):
             await sender.send(1000)
         await daemon.wait_for("Source has been suspended")
-        await queued(daemon, least=20_000, most=26_000)
+        await gauge(daemon, WAITING, 20_000, 26_000)
         async with Collector("127.0.0.1", ports[1]) as collector:
             for _ in range(30):
                 await sender.send(1000)
@@ -72,9 +75,12 @@ async def test_a_full_buffer_holds_the_source_back(tmp_path, ports, reliable) ->
 async def test_an_abandoned_queue_is_reported_and_adopted(tmp_path, ports) -> None:
     buffer = "reliable(yes) capacity-bytes(50M)"
     other = relay(ports, buffer, "persist-name(old)")
-    async with Daemon(other, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+    async with (
+        Daemon(other, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
         await sender.send(3000)
-        await asyncio.sleep(0.3)
+        await gauge(daemon, ACCEPTED, 3000)
     async with (
         Daemon(relay(ports, buffer, "persist-name(new)"), tmp_path) as daemon,
         Collector("127.0.0.1", ports[1]) as collector,
@@ -94,9 +100,12 @@ async def test_an_abandoned_queue_is_reported_and_adopted(tmp_path, ports) -> No
 async def test_the_queue_follows_its_persist_name(tmp_path, ports) -> None:
     """Another address, another folder, another statement: the same messages."""
     text = relay(ports, "reliable(yes) capacity-bytes(50M)", "persist-name(mine)")
-    async with Daemon(text, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+    async with (
+        Daemon(text, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
         await sender.send(3000)
-        await asyncio.sleep(0.3)
+        await gauge(daemon, ACCEPTED, 3000)
     moved = (ports[0], free_port("127.0.0.1"))
     buffer = f'reliable(no) capacity-bytes(50M) dir("{tmp_path / "elsewhere"}")'
     text = relay(moved, buffer, "persist-name(mine)").replace("(d)", "(other)")
@@ -116,9 +125,12 @@ async def test_without_the_persist_store_files_find_their_owners(
     tmp_path, ports
 ) -> None:
     text = relay(ports, "reliable(yes) capacity-bytes(50M)")
-    async with Daemon(text, tmp_path), Sender("127.0.0.1", ports[0]) as sender:
+    async with (
+        Daemon(text, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
         await sender.send(1000)
-        await asyncio.sleep(0.3)
+        await gauge(daemon, ACCEPTED, 1000)
     for path in (tmp_path / "state").glob("logferry.persist*"):
         path.unlink()
     async with (
@@ -143,7 +155,7 @@ async def test_a_stop_delivers_for_a_while_and_saves_the_rest(
         ):
             await sender.send(20_000)
             await collector.wait_for_lines(1000)
-            await queued(daemon, 15_000, 20_000)
+            await gauge(daemon, ACCEPTED, 20_000)
             before = len(collector.lines)
         assert daemon.returncode == 0
         assert not [event for event in daemon.events if "could not be saved" in event]
@@ -163,7 +175,7 @@ async def test_asked_twice_it_ends_at_once_and_loses_nothing(tmp_path, ports) ->
         daemon = Daemon(text, tmp_path)
         async with daemon, Sender("127.0.0.1", ports[0]) as sender:
             await sender.send(20_000)
-            await queued(daemon, 15_000, 20_000)
+            await gauge(daemon, ACCEPTED, 20_000)
             daemon.signal(signal.SIGTERM)
             await daemon.wait_for("shutting down")
             daemon.signal(signal.SIGTERM)
@@ -175,12 +187,13 @@ async def test_asked_twice_it_ends_at_once_and_loses_nothing(tmp_path, ports) ->
         assert sorted(set(numbers(collector.lines))) == list(range(20_000))
 
 
-async def queued(daemon: Daemon, least: int, most: int | None = None) -> None:
-    """Wait until so many messages wait."""
+async def gauge(daemon: Daemon, name: str, least: int, most: int = 0) -> None:
+    """Wait until a series of the queue has this value, or one in the range."""
+    answer = ""
     for _ in range(200):
         answer = await daemon.ctl("STATS", "PROMETHEUS")
         for line in answer.splitlines():
-            if line.startswith("syslogng_disk_queue_events{") and (
+            if line.startswith(f"syslogng_{name}{{") and (
                 least <= int(float(line.rpartition(" ")[2])) <= (most or least)
             ):
                 return
