@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,8 @@ def numbers_in(path: Path) -> list[int]:
     """Return the numbers of the messages in a file, in order."""
     if not path.exists():
         return []
-    return [int(text.split()[-1]) for text in path.read_bytes().splitlines()]
+    complete, _, _ = path.read_bytes().rpartition(b"\n")
+    return [int(text.split()[-1]) for text in complete.splitlines()]
 
 
 async def wait_for(path: Path, count: int) -> list[int]:
@@ -209,3 +211,15 @@ async def test_no_more_than_max_files_are_read(tmp_path: Path) -> None:
         await daemon.wait_for("Number of allowed monitored files is reached")
         await wait_for(target, 3)
     assert numbers_in(target) == [0, 1, 2]
+
+
+async def test_a_fifo_is_read_as_a_stream(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.log")
+    async with Daemon(site(tmp_path), tmp_path):
+        writer = await asyncio.to_thread((tmp_path / "in.log").open, "wb")
+        with writer:
+            writer.write(line(7))
+        assert await wait_for(tmp_path / "out", 1) == [7]
+        with (tmp_path / "in.log").open("wb") as another:
+            another.write(line(8))
+        assert await wait_for(tmp_path / "out", 2) == [7, 8]

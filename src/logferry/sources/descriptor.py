@@ -68,6 +68,11 @@ class DescriptorReader:
         self._is_closed = False
         self._flush_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def unsettled_count(self) -> int:
+        """Messages that are on their way."""
+        return self._unsettled_count
+
     def start(self) -> None:
         """Begin to read; raises ``OSError`` for what cannot be waited for."""
         self._is_reading = True
@@ -81,8 +86,8 @@ class DescriptorReader:
     def _on_readable(self) -> None:
         try:
             frames = self._read()
-        except BlockingIOError:
-            return
+        except (BlockingIOError, BrokenPipeError):
+            return  # EPIPE: /dev/kmsg has lost records, and goes on with later ones
         except OSError as error:
             self._end(error)
             return

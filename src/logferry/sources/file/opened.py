@@ -31,7 +31,10 @@ _VIEW = memoryview(_BUFFER)
 
 def open_file(path: str) -> int:
     """Return a descriptor; raises ``OSError``."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    # A FIFO would end with its last writer: so we are one too.
+    is_fifo = stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 - beside os.open
+    flags = os.O_RDWR if is_fifo else os.O_RDONLY
+    flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     return os.open(path, flags)
 
 
@@ -152,8 +155,3 @@ class OpenedFile:
             with contextlib.suppress(OSError):
                 os.close(self.descriptor)
             self.descriptor = -1
-
-
-def is_regular(descriptor: int) -> bool:
-    """Tell whether a descriptor is that of a regular file."""
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, cast
 from logferry.sources.base import SourceKind
 from logferry.sources.encoding import is_wide
 from logferry.sources.file import events
+from logferry.sources.file.device import Device, is_device
+from logferry.sources.file.kernel import KERNEL_PATHS
 from logferry.sources.file.options import FileSourceOptions, FollowOptions
 from logferry.sources.file.reader import FilesReader
 from logferry.sources.file.watch import DirectoryWatch
@@ -38,6 +40,7 @@ class FileSource:
         self.id = spec.id
         self._options = cast("FileSourceOptions", spec.options)
         self._environment = environment
+        self._intake = intake
         self._reader = FilesReader(
             ("file", spec.id),
             self._options,
@@ -46,10 +49,17 @@ class FileSource:
             window=self._options.log_iw_size,
         )
         self._watch: DirectoryWatch | None = None
+        self._device: Device | None = None
 
     async def start(self) -> None:
         """Begin to read; a file that does not exist is waited for."""
         loop, path = asyncio.get_running_loop(), self._options.path
+        if is_device(path):
+            self._device = Device(
+                self.id, self._options, self._environment, self._intake
+            )
+            self._device.start(loop)
+            return
         self._reader.start(loop)
         folder = str(Path(path).parent)
         try:
@@ -72,6 +82,9 @@ class FileSource:
 
     async def stop(self) -> None:
         """Stop reading and persist the position."""
+        if self._device is not None:
+            self._device.stop()
+            self._device = None
         if self._watch is not None:
             self._watch.close()
             self._watch = None
@@ -81,7 +94,9 @@ class FileSource:
 def file_reception(spec: Spec) -> Reception:
     """Return how the messages of a followed file are parsed."""
     options = cast("FollowOptions", spec.options)
-    reception = reception_of(options, frozenset({"expect-hostname"}), local=True)
+    is_kernel = getattr(options, "path", "") in KERNEL_PATHS
+    own_flag = "kernel" if is_kernel else "expect-hostname"
+    reception = reception_of(options, frozenset({own_flag}), local=True)
     if is_wide(options.encoding):
         flags = reception.flags | {"assume-utf8"}
         return replace(reception, encoding="", flags=flags)

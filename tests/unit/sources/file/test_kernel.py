@@ -1,0 +1,33 @@
+"""Records of /dev/kmsg."""
+
+from __future__ import annotations
+
+import pytest
+
+from logferry.sources.file.kernel import KmsgFramer
+
+
+@pytest.mark.parametrize(
+    ("record", "frame"),
+    [
+        (
+            b"6,339,5140900,-;NET: Registered protocol family 10\n SUBSYSTEM=net\n",
+            b"<6>kernel: NET: Registered protocol family 10",
+        ),
+        (b"30,340,5690716,-,caller=T1;udevd[80]: up\n", b"<30>kernel: udevd[80]: up"),
+        (b"4,341,1,c;a\\x0ab\\x5cx\n", b"<4>kernel: a\nb\\x"),
+    ],
+)
+def test_a_record_becomes_a_frame(record: bytes, frame: bytes) -> None:
+    assert KmsgFramer().feed(record) == [frame]
+
+
+def test_records_that_arrived_before_are_left_out() -> None:
+    framer = KmsgFramer(5)
+    assert framer.feed(b"6,5,1,-;old\n") == []
+    assert framer.feed(b"6,6,1,-;new\n") == [b"<6>kernel: new"]
+    assert framer.sequence == 6
+
+
+def test_what_is_no_record_is_left_out() -> None:
+    assert KmsgFramer().feed(b"garbage") == []
