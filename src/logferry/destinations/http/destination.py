@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from logferry.destinations.http.accounts import Accounts
 from logferry.destinations.http.adapters import ADAPTERS
+from logferry.destinations.http.auth import credentials_of
 from logferry.destinations.http.collector import Collector
 from logferry.destinations.http.load import Load
 from logferry.destinations.http.probes import Probes
@@ -81,6 +82,9 @@ class HttpDestination:
             plan=setup.retry(),
             requests=Requests(options),
             statuses=StatusTable(options.response_action, options.reject_status),
+            credentials=credentials_of(
+                options, environment.clock, setup.token_context()
+            ),
             adapter=ADAPTERS.get(options.response_adapter),
             accounts=self._accounts,
             contexts=setup.contexts(),
@@ -171,6 +175,8 @@ class HttpDestination:
         for worker in self._workers:
             await worker.close()
         await self._probes.close()
+        for item in self._shared.credentials:
+            await item.close()
         self._accounts.close()
 
     def _can_deliver(self, now: float) -> bool:

@@ -27,6 +27,10 @@ from logferry.config.kinds import (
 )
 from logferry.config.nodes import NOWHERE, TemplateText
 from logferry.config.schema import FromGlobal, Option, Options, Scope
+from logferry.destinations.http.auth_options import (
+    CloudAuthOptions,
+    PythonHeaderOptions,
+)
 from logferry.destinations.http.url import UrlTemplate, ValueTemplate
 from logferry.destinations.http.values import (
     PeerVerify,
@@ -428,6 +432,12 @@ class HttpDestinationOptions(
         repeatable=True,
     )
     tls = Option(Block(HttpTlsOptions), None, doc="Keys and certificates.")
+    cloud_auth = Option(
+        Block(CloudAuthOptions), None, doc="Where requests get tokens from."
+    )
+    python_http_header = Option(
+        Block(PythonHeaderOptions), None, doc="A class that makes headers."
+    )
     response_adapter = Option(
         Enum(("elasticsearch", "openobserve", "splunk")),
         "",

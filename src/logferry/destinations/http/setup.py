@@ -113,6 +113,12 @@ class Setup:
             held_max=max(_HELD_BATCHES * min(count_max, 10_000), 1000),
         )
 
+    def token_context(self) -> ssl.SSLContext | None:
+        """Return how to connect to where tokens come from, if they do."""
+        if self.options.cloud_auth is None:
+            return None
+        return context_of(self.options.tls_options())
+
     def contexts(self) -> list[ssl.SSLContext | None]:
         """
         Return how to connect to each target.

@@ -7,7 +7,7 @@ step is taken: a request is sent, records are settled, time passes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from logferry.destinations.http import events
@@ -16,7 +16,7 @@ from logferry.destinations.http.response import (
     retry_after_s,
     status_event,
 )
-from logferry.destinations.http.session import Outgoing, Session
+from logferry.destinations.http.session import Outgoing, Reply, Session
 from logferry.errors import TransportError
 from logferry.policy.retry import Answer, Delivery, Fate, Send, Settle, Verdict, Wait
 from logferry.runtime.stores import DeadLetter
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from logferry.destinations.http.accounts import Accounts
     from logferry.destinations.http.adapters import Adapter
+    from logferry.destinations.http.auth import Credentials
     from logferry.destinations.http.load import Load
     from logferry.destinations.http.request import Requests
     from logferry.destinations.http.response import StatusTable
@@ -54,6 +55,7 @@ class Shared:
     requests: Requests
     statuses: StatusTable
     adapter: Adapter | None
+    credentials: list[Credentials]
     accounts: Accounts
     contexts: list[ssl.SSLContext | None]
     timeouts_s: list[float]
@@ -153,7 +155,7 @@ class Worker:
         url = str(outgoing.url)
         started_at = clock()
         try:
-            reply = await self._session.send(outgoing)
+            reply = await self._exchange(outgoing)
         except TransportError as error:
             self._last_text = ""
             shared.accounts.on_request(target, url, 0, is_retry=step.tries > 1)
@@ -179,6 +181,20 @@ class Worker:
             wait_s = retry_after_s(reply.headers["Retry-After"], now_s)
         why = f"{code} {reply.reason}".rstrip()
         return Answer(verdict, why, wait_s, latency_s, each)
+
+    async def _exchange(self, outgoing: Outgoing) -> Reply:
+        """Send a request with fresh credentials, twice when they were refused."""
+        credentials = self._shared.credentials
+        if not credentials:
+            return await self._session.send(outgoing)
+        while True:
+            headers = outgoing.headers.copy()
+            for item in credentials:
+                headers.update(await item.headers(outgoing.body, headers))
+            reply = await self._session.send(replace(outgoing, headers=headers))
+            answers = [item.on_status(reply.status) for item in credentials]
+            if not any(answers):
+                return reply
 
     def _outgoing(self, load: Load, step: Send) -> Outgoing:
         shared = self._shared
