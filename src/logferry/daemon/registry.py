@@ -45,6 +45,7 @@ SOURCE_MODULES: dict[str, tuple[str, ...]] = {
     "stdin.source": ("stdin",),
     "generator.source": ("example-msg-generator",),
     "python.source": ("python", "python-fetcher"),
+    "application.source": ("application",),
 }
 """The drivers in each module below ``logferry.sources``, whose ``KINDS`` has them."""
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from logferry.daemon.queue_store import QueueStore
     from logferry.pipeline.program import Program
+    from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Source
 
@@ -272,6 +273,13 @@ class Topology:
             item.spec for item in self.destinations.values()
         ]
 
+    def queues(self) -> list[Queue]:
+        """Return the queues of all destinations."""
+        return [
+            self._queues.queue(running.queue_name, running.spec)
+            for running in self.destinations.values()
+        ]
+
     def reopen(self) -> None:
         """Reopen the files of all destinations."""
         for running in self.destinations.values():
@@ -322,6 +330,7 @@ def build_topology(
         metrics=environment.metrics,
         host_name=environment.host_name,
         local_time_zone=environment.time_zone,
+        started_ns=environment.started_ns,
     )
     programs = build_programs(configuration, context)
     return Topology(configuration, environment, queues, programs)

@@ -1,0 +1,1 @@
+"""The ``application()`` source: messages of the program that logferry runs in."""
