@@ -110,6 +110,7 @@ class Samples:
             is_open = form != "<empty>" or "default-" in place
             if key in self._values and "<" in form and is_open:
                 return self._values[key]
+        form = form.replace("KW_SYSLOG", "syslog")  # a token's name, not its text
         return re.sub(r"<[\w-]+>", lambda found: self._types[found[0]], form)
 
     def reason(self, place: str, path: str) -> str:

@@ -38,6 +38,8 @@ from logferry.config.paths import PathReader
 from logferry.config.schema import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from logferry.config.schema import Options, Registry
 
 __all__ = ["Resolver"]
@@ -348,7 +350,7 @@ class Resolver:
         return step.expression if isinstance(step, FilterStep) else None
 
     def _drivers(
-        self, kind: str, name: str, block: Block, known: dict[str, type[Options]]
+        self, kind: str, name: str, block: Block, known: Mapping[str, type[Options]]
     ) -> tuple[Spec, ...]:
         specs: list[Spec] = []
         for statement in block.statements:
@@ -368,7 +370,7 @@ class Resolver:
         return tuple(specs)
 
     def spec(
-        self, kind: str, call: Call, known: dict[str, type[Options]], id_: str
+        self, kind: str, call: Call, known: Mapping[str, type[Options]], id_: str
     ) -> Spec | None:
         """Read one driver, parser or rewrite."""
         options = known.get(call.name)
@@ -379,7 +381,9 @@ class Resolver:
         values = options.read(call.arguments, self.scope, call.span)
         return Spec(call.name, values, id_, call.span)
 
-    def _unknown(self, kind: str, call: Call, known: dict[str, type[Options]]) -> None:
+    def _unknown(
+        self, kind: str, call: Call, known: Mapping[str, type[Options]]
+    ) -> None:
         """Report a driver, parser or rewrite that there is not."""
         name = call.name
         if not self.has_library and (kind, name) in library_names():
@@ -389,7 +393,7 @@ class Resolver:
         else:
             blocks = [item for context, item in library_names() if context == kind]
             hint = did_you_mean(name, [*known, *blocks])
-            hint = hint or "known are " + ", ".join(known)
+            hint = hint or f"'logferry options {kind}' lists them all"
         self.diagnostics.error(f"unknown {kind} {name}()", call.name_span, hint)
 
 

@@ -20,7 +20,7 @@ from logferry.config.kinds import (
     Words,
     YesNo,
 )
-from logferry.config.schema import Option, Scope
+from logferry.config.schema import Option, Options, Scope
 from logferry.destinations.network.failover_options import (
     BackoffOptions,
     FailbackOptions,
@@ -39,9 +39,23 @@ __all__ = [
 ]
 
 
+class TestValidationOptions(Options):
+    """``tls-test-validation( … )``."""
+
+    title = "tls-test-validation"
+
+    identity = Option(TextKind(), "", doc="The name to expect.")
+
+
 class InetDestinationOptions(WriterOptions, InetSocketOptions):
     """Options of every destination with an IP address."""
 
+    tls_test_validation = Option(
+        Block(TestValidationOptions),
+        None,
+        doc="Part of the reference's own tests.",
+        no_effect="the name is checked as peer-verify() says",
+    )
     host = Option(
         TextKind("an address or a name"),
         "",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logferry.config.kinds import Block, Enum, Integer, Port, Seconds, TextKind, YesNo
-from logferry.config.schema import FromGlobal, Option
+from logferry.config.schema import FromGlobal, Option, Options
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
 from logferry.sources.options import ReaderOptions
@@ -37,6 +37,22 @@ _TRANSPORTS = (
     "proxied-tls-passthrough",
     "proxied-udp",
 )
+
+
+class ReuseportOptions(Options):
+    """``ebpf(reuseport( … ))``."""
+
+    title = "reuseport"
+
+    sockets = Option(Integer(minimum=1), 1, doc="How many sockets share the port.")
+
+
+class EbpfOptions(Options):
+    """``ebpf( … )``: a program for the kernel."""
+
+    title = "ebpf"
+
+    reuseport = Option(Block(ReuseportOptions), None, doc="Datagrams at random.")
 
 
 class InetSourceOptions(ReaderOptions, InetSocketOptions):
@@ -112,6 +128,13 @@ class UdpSourceOptions(InetSourceOptions):
     """``udp()`` and ``udp6()``: the old names of ``network(transport(udp))``."""
 
     title = "source udp"
+
+    ebpf = Option(
+        Block(EbpfOptions),
+        None,
+        doc="How the kernel spreads datagrams over sockets.",
+        no_effect="it spreads them by sender; use so-reuseport(yes) and --processes",
+    )
 
 
 @dataclass(frozen=True, slots=True)

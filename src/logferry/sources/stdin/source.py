@@ -12,6 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, cast
 
+from logferry.config.kinds import Real, YesNo
+from logferry.config.schema import Option
 from logferry.limits import READ_SIZE_BYTES
 from logferry.message.model import Origin
 from logferry.sources.base import SourceKind
@@ -32,6 +34,25 @@ class StdinOptions(MultiLineOptions, FileMakerOptions):
     """``stdin()``."""
 
     title = "source stdin"
+
+    follow_freq = Option(
+        Real(0.0),
+        1.0,
+        doc="An option of file().",
+        no_effect="standard input is read when something comes",
+    )
+    recursive = Option(
+        YesNo(),
+        default=False,
+        doc="An option of wildcard-file().",
+        no_effect="standard input is one stream",
+    )
+    force_directory_polling = Option(
+        YesNo(),
+        default=False,
+        doc="An option of wildcard-file().",
+        no_effect="standard input is one stream",
+    )
 
 
 class StdinSource:
