@@ -29,7 +29,7 @@ from helpers.daemon import free_port
 from helpers.laws import LINE_BYTES, broken_laws, false_counters
 from helpers.name_server import NameServer
 from helpers.reader import Reader
-from helpers.relay import Relay
+from helpers.relay import Load, Relay
 
 pytestmark = pytest.mark.integration
 
@@ -111,18 +111,19 @@ async def test_fin_under_load_loses_nothing(tmp_path: Path) -> None:
         Reader(tmp_path, "b", B, port) as b,
         Relay(tmp_path, driver(port)) as relay,
     ):
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(10_000)
         victim = next(iter(a._writers)).get_extra_info("socket")
         sock = socket.socket(fileno=os.dup(victim.fileno()))
         sock.shutdown(socket.SHUT_WR)  # FIN first, read on: the half of a close
-        await sending
-        await b.wait_for(99_999)
+        await b.wait_for_lines(1)
+        sent = await load.stop()
+        await b.wait_for(sent - 1)
         sock.close()
-        assert broken_laws(100_000, [a.lines, *b.connections()], losses=1) == []
+        assert broken_laws(sent, [a.lines, *b.connections()], losses=1) == []
         assert "EOF" not in "".join(relay.said("broken"))
         assert relay.said("Syslog connection closed")
-        await settled(relay, 100_000)
+        await settled(relay, sent)
 
 
 async def test_killed_server_loses_only_what_its_kernel_had_acknowledged(
@@ -131,18 +132,19 @@ async def test_killed_server_loses_only_what_its_kernel_had_acknowledged(
     port = free_port(A, B)
     a, b = Reader(tmp_path, "a", A, port), Reader(tmp_path, "b", B, port)
     async with a, b, Relay(tmp_path, driver(port)) as relay:
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(5000)
         await a.kill()
-        await sending
-        await b.wait_for(99_999)
+        await b.wait_for_lines(1)
+        sent = await load.stop()
+        await b.wait_for(sent - 1)
         # What lay in the dead program's kernel is a gap at one place, before the
         # first message that the other server got.
         first = numbers(b.lines())[0]
         excused = max(0, first - len(a.lines()))
         connections = [*a.connections(), *b.connections()]
-        assert broken_laws(100_000, connections, losses=1, excused=excused) == []
-        await settled(relay, 100_000)
+        assert broken_laws(sent, connections, losses=1, excused=excused) == []
+        await settled(relay, sent)
 
 
 async def test_frozen_server_is_left_after_delivery_timeout_and_gets_nothing_twice(
@@ -402,20 +404,21 @@ async def test_switch_during_reload_loses_nothing(tmp_path: Path) -> None:
     port = free_port(A, B)
     a, b = Reader(tmp_path, "a", A, port), Reader(tmp_path, "b", B, port)
     async with a, b, Relay(tmp_path, driver(port)) as relay:
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(2000)
         reloading = asyncio.create_task(relay.daemon.ctl("RELOAD"))
         await a.kill()
         for _ in range(5):
             assert "successful" in await relay.daemon.ctl("RELOAD")
         assert "successful" in await reloading
-        await sending
-        await b.wait_for(99_999)
+        await b.wait_for_lines(1)
+        sent = await load.stop()
+        await b.wait_for(sent - 1)
         first = numbers(b.lines())[0]
         excused = max(0, first - len(a.lines()))
         connections = [*a.connections(), *b.connections()]
-        assert broken_laws(100_000, connections, losses=1, excused=excused) == []
-        await settled(relay, 100_000)
+        assert broken_laws(sent, connections, losses=1, excused=excused) == []
+        await settled(relay, sent)
 
 
 async def test_reload_with_another_list_of_servers_loses_nothing(
@@ -425,15 +428,16 @@ async def test_reload_with_another_list_of_servers_loses_nothing(
     a, c = Reader(tmp_path, "a", A, port), Reader(tmp_path, "c", C, port)
     relay = Relay(tmp_path, driver(port, "persist-name(x)"))
     async with a, c, relay:
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(2000)
         text = driver(port, "persist-name(x)", primary=C)
         relay.daemon.config.write_text("@version: 4.27\n" + relay.text(text))
         assert "successful" in await relay.daemon.ctl("RELOAD")
-        await sending
-        await c.wait_for(99_999)
+        await c.wait_for_lines(1)
+        sent = await load.stop()
+        await c.wait_for(sent - 1)
         connections = [*a.connections(), *c.connections()]
-        assert broken_laws(100_000, connections, losses=1) == []
+        assert broken_laws(sent, connections, losses=1) == []
 
 
 async def test_switch_during_stop_delivers_to_the_next_server(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from helpers.collector import Collector, numbers
 from helpers.daemon import free_port
 from helpers.laws import LINE_BYTES, broken_laws, false_counters
 from helpers.reader import Reader
-from helpers.relay import Relay
+from helpers.relay import Load, Relay
 
 pytestmark = pytest.mark.integration
 
@@ -127,16 +127,17 @@ async def test_close_under_load_loses_only_what_the_dead_kernel_had(
     a = Collector(A, port, certificates.context(A))
     b = tls_reader(tmp_path, certificates, "b", B, port)
     async with a, b, Relay(tmp_path, driver(port, certificates.client())) as relay:
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(10_000)
         await a.stop()
-        await sending
-        await b.wait_for(99_999)
+        await b.wait_for_lines(1)
+        sent = await load.stop()
+        await b.wait_for(sent - 1)
         first = numbers(b.lines())[0]
         excused = max(0, first - len(a.lines))
         connections = [a.lines, *b.connections()]
-        assert broken_laws(100_000, connections, losses=1, excused=excused) == []
-        await settled(relay, 100_000)
+        assert broken_laws(sent, connections, losses=1, excused=excused) == []
+        await settled(relay, sent)
 
 
 async def test_frozen_server_is_left_after_delivery_timeout(tmp_path: Path) -> None:
@@ -269,13 +270,14 @@ async def test_killed_server_loses_only_what_its_kernel_had_acknowledged(
     a = tls_reader(tmp_path, certificates, "a", A, port)
     b = tls_reader(tmp_path, certificates, "b", B, port)
     async with a, b, Relay(tmp_path, driver(port, certificates.client())) as relay:
-        sending = asyncio.create_task(flood(relay, 100_000))
+        load = Load(relay)
         await a.wait_for_lines(5000)
         await a.kill()
-        await sending
-        await b.wait_for(99_999)
+        await b.wait_for_lines(1)
+        sent = await load.stop()
+        await b.wait_for(sent - 1)
         first = numbers(b.lines())[0]
         excused = max(0, first - len(a.lines()))
         connections = [*a.connections(), *b.connections()]
-        assert broken_laws(100_000, connections, losses=1, excused=excused) == []
-        await settled(relay, 100_000)
+        assert broken_laws(sent, connections, losses=1, excused=excused) == []
+        await settled(relay, sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from helpers.collector import Sender
@@ -53,3 +54,24 @@ class Relay:
     def said(self, text: str) -> list[str]:
         """Return the events that hold ``text``."""
         return [event for event in self.daemon.events if text in event]
+
+
+class Load:
+    """Messages without end, from now until ``stop``."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._is_over = False
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while not self._is_over:
+            await self._relay.sender.send(500)
+            await asyncio.sleep(0.002)
+
+    async def stop(self) -> int:
+        """Send a last thousand, so that something follows; return how many it were."""
+        self._is_over = True
+        await self._task
+        await self._relay.sender.send(1000)
+        return self._relay.sender.sent

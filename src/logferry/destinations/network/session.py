@@ -73,6 +73,7 @@ class Session:
         is_kernel_acked: wait for the peer's kernel, not just for ours.
         delivery_timeout_s: no progress for so long means death; 0 is for ever.
         is_closed_by_input: whatever the peer sends ends the connection.
+        may_send: asked before records are taken from the queue.
 
     """
 
@@ -88,6 +89,7 @@ class Session:
         is_kernel_acked: bool,
         delivery_timeout_s: float,
         is_closed_by_input: bool,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self.stream = stream
         self._queue = queue
@@ -98,6 +100,7 @@ class Session:
         self._is_kernel_acked = is_kernel_acked
         self._delivery_timeout_s = delivery_timeout_s
         self._is_closed_by_input = is_closed_by_input
+        self._may_send = may_send
         self._under_way: deque[tuple[int, Lease]] = deque()  # (end offset, lease)
         self._settled_bytes = 0
         self._progress_at: float = clock()
@@ -116,10 +119,15 @@ class Session:
         """Records sent and not yet acknowledged."""
         return sum(lease.batch.count for _, lease in self._under_way)
 
+    @property
+    def under_way_bytes(self) -> int:
+        """Bytes sent and not yet acknowledged, as far as we know."""
+        return self.stream.plain_bytes - self._settled_bytes
+
     def pump(self) -> None:
         """Send what waits, as far as window and kernel allow."""
         stream = self.stream
-        if self._is_draining or self._is_over:
+        if self._is_draining or self._is_over or not self._may_send():
             return
         if not self._under_way:
             self._progress_at = self._clock()

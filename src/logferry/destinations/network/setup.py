@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         FailoverOptions,
     )
     from logferry.destinations.network.options import InetDestinationOptions
+    from logferry.destinations.network.roster import Entry
     from logferry.runtime.connect import Endpoint
     from logferry.runtime.environment import Environment
     from logferry.telemetry.events import EventLog
@@ -38,13 +39,21 @@ def protocol_of(spec: Spec) -> str:
 
 
 class Setup:
-    """The unchanging facts of one destination driver."""
+    """
+    The unchanging facts of one destination driver.
 
-    def __init__(self, spec: Spec) -> None:
+    Args:
+        spec: the driver.
+        entries: those of its servers that are meant; all by default.
+
+    """
+
+    def __init__(self, spec: Spec, entries: tuple[Entry, ...] = ()) -> None:
         self._spec = spec
-        self._options = cast("InetDestinationOptions", spec.options)
+        self.id = spec.id
+        self.options = self._options = cast("InetDestinationOptions", spec.options)
         self.protocol = protocol_of(spec)
-        self.entries = entries_of(spec)
+        self.entries = entries or entries_of(spec)
         self.host = self.entries[0].host
         self.port = self.entries[0].port
         self.time_reopen = f"{self._options.time_reopen:g}"

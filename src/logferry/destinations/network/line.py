@@ -1,0 +1,302 @@
+"""
+One line of delivery: a failover driver, its present connection, and those that end.
+
+Which server is used, when and how long to wait is decided in ``policy/failover.py`` and
+done in ``driver.py``; what was delivered on a connection is the business of
+``session.py``. Here the three meet, and every switch is counted and explained.
+
+A destination has one line; a load balancer has one for each target, all of them on the
+same queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING
+
+from logferry.destinations.network import events
+from logferry.destinations.network.driver import FailoverDriver
+from logferry.destinations.network.session import Session
+from logferry.errors import ConnectionLost, StateError, TransportError
+from logferry.policy.failover import Failover, Server, ServerReport, State
+from logferry.runtime.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logferry.destinations.network.ledger import Accounts
+    from logferry.destinations.network.setup import Setup
+    from logferry.policy.throttle import TokenBucket
+    from logferry.queues.queue import Queue
+    from logferry.runtime.environment import Environment
+    from logferry.runtime.streams import Stream
+
+__all__ = ["Line", "wait_until"]
+
+_WAIT_STEP_S = 0.005
+
+_LOOKUP_PATIENCE_S = 1.0
+"""At start a slow name service gets so long before other servers have their turn."""
+
+
+async def wait_until(
+    is_done: Callable[[], bool], limit_s: float, clock: Callable[[], float]
+) -> None:
+    """Wait until ``is_done``, at most ``limit_s``."""
+    deadline = clock() + limit_s
+    while not is_done() and clock() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_WAIT_STEP_S)
+
+
+class Line:
+    """
+    Deliveries from a queue to one server at a time.
+
+    Args:
+        setup: servers, plan and options.
+        environment: the world.
+        queue: where records come from.
+        accounts: where they are counted.
+        throttle: shared by all lines of a destination.
+        may_send: asked before records are taken from the queue.
+        on_returned: called when records went back to the queue.
+
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        environment: Environment,
+        queue: Queue,
+        accounts: Accounts,
+        *,
+        throttle: TokenBucket | None,
+        may_send: Callable[[], bool] = lambda: True,
+        on_returned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._setup = setup
+        self._options = setup.options
+        self._environment = environment
+        self._queue = queue
+        self.accounts = accounts
+        self._throttle = throttle
+        self._may_send = may_send
+        self._on_returned = on_returned
+        self._members = setup.members(environment)
+        policy = Failover(setup.plan(), random.SystemRandom(), self._remembered())
+        self.driver = FailoverDriver(
+            policy, self._members, setup.time_reopen, environment, self
+        )
+        self._tasks = Tasks(environment.log)
+        self._session: Session | None = None
+        self._draining: set[Session] = set()
+        self._left: tuple[Server, float] | None = None  # server and moment of a loss
+        self._resent_count = 0
+        self._is_kernel_acked = setup.is_kernel_acked(environment.log)
+
+    # -- state ------------------------------------------------------------------
+
+    @property
+    def is_connected(self) -> bool:
+        """Records can be sent, window and kernel permitting."""
+        return self._session is not None
+
+    @property
+    def in_flight_count(self) -> int:
+        """Records sent and not yet acknowledged."""
+        sessions = {*self._draining, self._session} - {None}
+        return sum(session.under_way_count for session in sessions if session)
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Bytes sent on the present connection and not yet acknowledged."""
+        return self._session.under_way_bytes if self._session is not None else 0
+
+    def reports(self) -> tuple[ServerReport, ...]:
+        """Return how every server fares, in order of preference."""
+        return self.driver.policy.describe()
+
+    # -- life -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect; names that must be looked up first do not hold us up."""
+        if self._members.is_live:
+            self._tasks.start(self._follow_members(), f"members of {self._setup.id}")
+        else:
+            self.driver.start()
+
+    async def _follow_members(self) -> None:
+        watching = self._members.watch(self.driver.set_servers)
+        self._tasks.start(watching, f"names of {self._setup.id}")
+        await self._members.wait_until_known(_LOOKUP_PATIENCE_S)
+        self.driver.start()
+
+    def pump(self) -> None:
+        """Send what waits, as far as window and kernel allow."""
+        if self._session is not None:
+            self._session.pump()
+
+    async def settle(self, limit_s: float) -> None:
+        """Take nothing new; wait at most ``limit_s`` for acknowledgements."""
+        self._retire_session()
+        await wait_until(lambda: not self._draining, limit_s, self._environment.clock)
+
+    async def stop(self) -> None:
+        """Close everything; what is not acknowledged goes back to the queue."""
+        await self._tasks.cancel()
+        await self.driver.stop()
+        self._retire_session()
+        for session in tuple(self._draining):
+            session.close()
+        self._draining.clear()
+
+    def _retire_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            self._draining.add(session)
+            session.drain()
+
+    # -- drain, remember --------------------------------------------------------
+
+    def drain(self, name: str) -> None:
+        """Keep away from a server. Raises ``StateError`` for the last one."""
+        for server in self.driver.policy.servers:
+            if server.name == name:
+                self.driver.drain(server)
+
+    def undrain(self, name: str) -> None:
+        """Let a server be used again."""
+        for server in self.driver.policy.servers:
+            if server.name == name:
+                self.driver.undrain(server)
+
+    def inherit(self, old: Line) -> None:
+        """Begin with the server that ``old`` used; what is drained remains so."""
+        policy, before = self.driver.policy, old.driver.policy
+        policy.begin_with(before.current.name)
+        for name in {server.name for server in before.drained}:
+            with contextlib.suppress(StateError):  # the last one is needed
+                self.drain(name)
+
+    @property
+    def _state_key(self) -> str:
+        return f"server {self._setup.queue_name}"
+
+    def _remembered(self) -> str | None:
+        if not self._setup.is_remembering:
+            return None
+        name = self._environment.state.get(self._state_key)
+        return name.decode() if name is not None else None
+
+    # -- the driver tells -----------------------------------------------------
+
+    def on_stream(self, stream: Stream, server: Server) -> None:
+        """Deliver on ``stream`` from now on."""
+        session = self._session = Session(
+            stream,
+            self._queue,
+            self,
+            asyncio.get_running_loop(),
+            self._environment.clock,
+            throttle=self._throttle,
+            is_kernel_acked=self._is_kernel_acked,
+            delivery_timeout_s=self._options.delivery_timeout,
+            is_closed_by_input=self._options.close_on_input,
+            may_send=self._may_send,
+        )
+        self._environment.log.emit(
+            events.ConnectionEstablished(
+                stream.descriptor, stream.peer, self._setup.local
+            )
+        )
+        self._note_switch(server)
+        if self._setup.is_remembering:
+            self._environment.state.put(self._state_key, server.name.encode())
+        self.accounts.on_connected(server)
+        session.start()
+
+    def on_drain(self, server: Server) -> None:
+        """Send nothing new on the present connection."""
+        if self._session is not None:
+            self._left = (server, self._environment.clock())
+            self._retire_session()
+
+    def on_attempt_failed(self, server: Server) -> None:
+        """Count an attempt that failed."""
+        self.accounts.on_unreachable(server)
+
+    def on_probe(self, server: Server, *, is_good: bool) -> None:
+        """Count a probe."""
+        self.accounts.on_probe(server, is_good=is_good)
+
+    # -- the session tells ----------------------------------------------------
+
+    def on_delivered(self, count: int) -> None:
+        """Count what was acknowledged."""
+        self.accounts.on_delivered(count)
+
+    def on_session_drained(self, session: Session) -> None:
+        """Forget a connection that has done its duty."""
+        self._draining.discard(session)
+
+    def on_session_lost(
+        self, session: Session, error: TransportError, unacked_count: int
+    ) -> None:
+        """Report the loss; its unacknowledged records are back in the queue."""
+        self.accounts.on_lost(unacked_count)
+        self._log_loss(session, error, unacked_count)
+        self._resent_count += unacked_count
+        if session in self._draining:
+            self._draining.discard(session)
+            self.pump()
+            self._on_returned()
+            return
+        self._session = None
+        policy = self.driver.policy
+        if policy.state is State.UP:
+            self._left = (policy.current, self._environment.clock())
+            self.driver.on_lost(error)
+        self._on_returned()
+
+    def _log_loss(
+        self, session: Session, error: TransportError, unacked_count: int
+    ) -> None:
+        stream, time_reopen = session.stream, self._setup.time_reopen
+        log = self._environment.log
+        if isinstance(error, ConnectionLost) and str(error) == "EOF occurred":
+            log.emit(
+                events.ConnectionClosed(
+                    stream.descriptor, stream.peer, time_reopen, unacked_count
+                )
+            )
+        else:
+            log.emit(
+                events.ConnectionBroken(
+                    stream.descriptor,
+                    stream.peer,
+                    str(error),
+                    time_reopen,
+                    unacked_count,
+                )
+            )
+
+    def _note_switch(self, server: Server) -> None:
+        """Say where deliveries go on, why, after how long, and what is sent again."""
+        left, self._left = self._left, None
+        resent_count, self._resent_count = self._resent_count, 0
+        if left is None or left[0] == server:
+            return
+        gap_ms = (self._environment.clock() - left[1]) * 1000
+        self._environment.log.emit(
+            events.Switched(
+                self._setup.id,
+                left[0].name,
+                server.name,
+                self.driver.policy.reason,
+                f"{gap_ms:.1f}",
+                resent_count,
+            )
+        )
+        self.accounts.on_switched()
