@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, cast
 from logferry.cli.state_dir import default_control, default_state_dir
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
-from logferry.daemon.crew import PROCESSES_MAX, Crew
 from logferry.daemon.instance import InstanceLock
 from logferry.daemon.process import Daemon, DaemonOptions
 from logferry.daemon.registry import default_registry
@@ -28,6 +27,7 @@ from logferry.runtime.environment import wall_clock
 
 if TYPE_CHECKING:
     from logferry.config.options import GlobalOptions
+    from logferry.daemon.crew import Crew
 from logferry.web.metrics_page import MetricsPage
 
 __all__ = ["arguments", "main", "run_daemon"]
@@ -62,6 +62,8 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def _process_count(text: str) -> int:
+    from logferry.daemon.crew import PROCESSES_MAX  # late: one process needs no crew
+
     count = int(text)
     if not 1 <= count <= PROCESSES_MAX:
         raise argparse.ArgumentTypeError(f"expected 1 to {PROCESSES_MAX}")
@@ -130,6 +132,8 @@ def run_daemon(
     options = replace(options, shutdown_grace_s=globals_.shutdown_grace)
     count = processes or globals_.workers
     if count > 1:
+        from logferry.daemon.crew import Crew
+
         return _run_crew(Crew(options, count, log, verbosity, on_ready))
 
     async def live() -> None:

@@ -80,7 +80,6 @@ class LocalDestination:
         self._written = environment.metrics.counter(
             "output_events_total",
             {"driver": spec.kind, "name": name, "id": spec.id, "result": "delivered"},
-            level=1,
             legacy=Legacy(f"dst.{spec.kind}", spec.id, name, "written"),
         )
 
