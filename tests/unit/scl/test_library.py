@@ -1,0 +1,247 @@
+"""What the library's blocks send for one message."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helpers.configs import loaded
+from helpers.programs import NOW, ORIGIN
+from logferry.daemon.queue_store import QueueStore
+from logferry.daemon.topology import build_topology
+from logferry.message.model import UnixNanos
+from logferry.runtime.environment import Environment
+
+if TYPE_CHECKING:
+    from logferry.daemon.topology import Topology
+
+LINE = b'<34>Nov 21 02:00:00 web app[7]: say "hi" \\ there\n'
+TEXT = 'say "hi" \\ there'
+
+
+def topology_of(driver: str, between: str = "") -> Topology:
+    configuration, _ = loaded(
+        '@include "scl.conf"\n'
+        'source s { network(port(0) keep-hostname(yes) time-zone("UTC")); };\n'
+        f"log {{ source(s); {between} destination {{ {driver}; }}; }};"
+    )
+    environment = Environment(time_zone="UTC", host_name="relay")
+    return build_topology(configuration, environment, QueueStore(environment))
+
+
+def sent(
+    driver: str, line: bytes = LINE, between: str = "", now: UnixNanos = NOW
+) -> list[list[bytes]]:
+    """Return the records of each destination driver."""
+    outputs = topology_of(driver, between).programs["s#0"].lines(line, 1, ORIGIN, now)
+    return [[record for batch in out for record in batch.records()] for out in outputs]
+
+
+def body(driver: str) -> bytes:
+    """Return the one record for the line, without what ``http()`` keeps with it."""
+    ((record,),) = sent(driver)
+    head, _, rest = record.partition(b"\n")
+    return rest if b"%24%7B" in head else record
+
+
+def test_elasticsearch_gets_an_action_and_a_document() -> None:
+    driver = 'elasticsearch-http(url("http://x/_bulk") index("logs-$YEAR") custom-id("$PID"))'
+    action, document = body(driver).splitlines()
+    assert json.loads(action) == {"index": {"_index": "logs-2026", "_id": "7"}}
+    found = json.loads(document)
+    assert found["MESSAGE"] == TEXT
+    assert found["@timestamp"] == "2026-11-21T02:00:00+00:00"
+
+
+def test_opensearch_may_have_another_operation_and_no_id() -> None:
+    driver = (
+        'opensearch(url("http://x/_bulk") index("i") op-type("create") template("{}"))'
+    )
+    assert body(driver) == b'{"create":{"_index":"i"}}\n{}\n'
+
+
+def test_splunk_gets_events_without_empty_fields() -> None:
+    driver = 'splunk-hec-event(url("https://x:8088") token("t") default-index("main"))'
+    assert json.loads(body(driver)) == {
+        "time": "1795226400.000",
+        "index": "main",
+        "host": "web",
+        "event": TEXT,
+    }
+
+
+def test_splunk_raw_carries_in_its_url_what_all_lines_share() -> None:
+    topology = topology_of(
+        'splunk-hec-raw(url("https://x") token("t") channel("c") default-source("s"))'
+    )
+    ((spec,),) = (
+        path.elements[-1].group.drivers  # type: ignore[union-attr]
+        for path in topology.configuration.log_paths
+    )
+    (url,) = spec.options.url  # type: ignore[attr-defined]
+    assert getattr(url, "text", url) == (
+        "https://x/services/collector/raw?source=s&channel=c"
+    )
+    assert "Authorization: Splunk t" in spec.options.headers  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected"),
+    [("msg", "1795226400000000000"), ("received", "1795230000123456000")],
+)
+def test_loki_gets_the_line_in_its_stream(stamp: str, expected: str) -> None:
+    driver = (
+        'loki(url("http://x") labels("app" => "$PROGRAM", "host" => "$HOST") '
+        f'template("$MSG") timestamp({stamp}))'
+    )
+    assert json.loads(body(driver).rstrip(b",")) == {
+        "stream": {"app": "app", "host": "web"},
+        "values": [[expected, TEXT]],
+    }
+
+
+def test_logscale_gets_structured_events() -> None:
+    found = json.loads(body('logscale(token("t"))').rstrip(b","))
+    assert found["rawstring"] == TEXT
+    assert found["attributes"]["PROGRAM"] == "app"
+
+
+def test_sumologic_gets_lines() -> None:
+    driver = 'sumologic-http(collector("c") deployment("1") template("$MSG"))'
+    assert body(driver) == TEXT.encode() + b"\n"
+
+
+def test_slack_gets_the_colour_of_the_severity() -> None:
+    (found,) = json.loads(body('slack(hook-url("http://x/"))'))["attachments"]
+    assert (found["text"], found["color"]) == (TEXT, "#E74C3C")
+
+
+def test_telegram_gets_an_encoded_form() -> None:
+    found = body('telegram(bot-id("1") chat-id("2"))')
+    assert b"&chat_id=2&text=say%20%22hi%22%20%5C%20there" in found
+
+
+def test_discord_gets_a_name_and_a_text_cut_to_size() -> None:
+    driver = 'discord(url("http://x/") username("$HOST-bot") max-msg-length(5))'
+    assert json.loads(body(driver)) == {
+        "username": "web-bot",
+        "tts": False,
+        "content": 'say "',
+    }
+
+
+def test_openobserve_gets_a_record_of_its_stream() -> None:
+    driver = 'openobserve-log(url("http://x") user("u") password("p"))'
+    assert json.loads(body(driver).rstrip(b","))["MESSAGE"] == TEXT
+
+
+def test_graylog_gets_gelf_that_ends_with_nul() -> None:
+    record = body('graylog2(host("x"))')
+    assert record.endswith(b"}\0")
+    found = json.loads(record[:-1])
+    assert found["short_message"] == TEXT
+    assert (found["level"], found["_program"]) == (2, "app")
+
+
+def test_loggly_and_logmatic_begin_as_their_services_demand() -> None:
+    assert body('loggly(token("t") tag("a"))') == (
+        b'<34>1 2026-11-21T02:00:00+00:00 web app 7 - [t@41058 tag="a"] '
+        + TEXT.encode()
+        + b"\n"
+    )
+    token, _, rest = body('logmatic(token("t"))').partition(b" ")
+    assert token == b"t"
+    assert json.loads(rest)["message"] == TEXT
+
+
+def test_ewmm_carries_all_fields() -> None:
+    header, _, rest = body('syslog-ng(server("x"))').partition(b" {")
+    assert header == b"<34>1 2026-11-21T02:00:00+00:00 relay @syslog-ng - - -"
+    found = json.loads(b"{" + rest)
+    assert (found["HOST"], found["PROGRAM"], found["MESSAGE"]) == ("web", "app", TEXT)
+
+
+CARDS = b"<34>Nov 21 02:00:00 web app[7]: %s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"pay 5542043004559005 now", b"pay 554204******9005 now"),
+        (b"pay 5542-0430-0455-9005", b"pay 5542-04**-****-9005"),
+        (
+            b"two 4111111111111111 5542043004559005",
+            b"two 411111******1111 554204******9005",
+        ),
+        (b"amex 371449635398431.", b"amex 371449******431."),
+        (b"no card 1234567890123456", b"no card 1234567890123456"),
+        (b"longer 55420430045590051234567", b"longer 55420430045590051234567"),
+    ],
+)
+def test_card_numbers_are_masked(text: bytes, expected: bytes) -> None:
+    driver = 'file("/x" template("$MSG\\n"))'
+    found = sent(driver, CARDS % text, "rewrite { credit-card-mask(); };")
+    assert found == [[expected + b"\n"]]
+
+
+def test_card_numbers_are_hashed_alike() -> None:
+    driver = 'file("/x" template("$MSG\\n"))'
+    line = CARDS % b"5542043004559005 5542043004559005"
+    ((record,),) = sent(driver, line, "rewrite { credit-card-hash(); };")
+    first, second = record.split()
+    assert first == second
+    assert len(first) == 16
+    assert b"5542" not in record
+
+
+def test_the_load_balancer_gives_each_message_to_one_target() -> None:
+    driver = 'network-load-balancer(targets("a" "b" "c") port(601))'
+    taken = []
+    for microseconds in range(9):
+        now = UnixNanos(NOW // 10**9 * 10**9 + microseconds * 1000)
+        outputs = sent(driver, now=now)
+        taken.append([bool(records) for records in outputs].index(True))
+        assert sum(map(len, outputs)) == 1
+    assert sorted(taken) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_the_load_balancer_fails_over_to_the_other_targets() -> None:
+    configuration, _ = loaded(
+        '@include "scl.conf"\n'
+        "destination d { network-load-balancer("
+        'targets("a" "b") failover(failback(tcp-probe-interval(7)))); };'
+    )
+    drivers = [
+        group.drivers[0].options
+        for name, group in configuration.destinations.items()
+        if name != "d"
+    ]
+    servers = {item.host: item.failover.servers for item in drivers}  # type: ignore[attr-defined]
+    assert servers == {"a": ("b",), "b": ("a",)}
+    assert drivers[0].failover.failback.tcp_probe_interval == 7  # type: ignore[attr-defined]
+
+
+def test_listeners_are_the_usual_ones_and_tls_needs_keys() -> None:
+    def listeners(options: str) -> list[tuple[str, object]]:
+        configuration, _ = loaded(
+            f'@include "scl.conf"\nsource s {{ default-network-drivers({options}); }};'
+        )
+        drivers = configuration.sources["s"].drivers
+        return [(spec.kind, spec.options.port) for spec in drivers]  # type: ignore[attr-defined]
+
+    plain = [("network", 514), ("network", 5514), ("syslog", 601)]
+    assert listeners("tcp-port(5514)") == plain
+    keys = 'tls(key-file("/k") cert-file("/c"))'
+    assert listeners(f"tcp-port(5514) {keys}") == [*plain, ("syslog", 6514)]
+
+
+def test_a_wrong_argument_of_a_generator_is_reported_at_its_use() -> None:
+    from helpers.configs import complaints
+
+    (found,) = complaints(
+        '@include "scl.conf"\ndestination d { loki(url("x") timestamp(yesterday)); };'
+    )
+    assert "site.conf:3:17: error:" in found
+    assert "timestamp() is current, received or msg" in found
