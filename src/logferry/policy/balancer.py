@@ -291,7 +291,8 @@ class Balancer:
             case Balance.WORKERS:
                 return self._seats.choose(worker, lineup.quota, lineup.group, allowed)
             case Balance.ROUND_ROBIN:
-                return self._rounds.choose(allowed)
+                is_retry = allowed is not lineup.group
+                return self._rounds.choose(allowed, is_retry=is_retry)
             case Balance.WEIGHTED:
                 return self._turns.choose(lineup.shares, allowed)
             case Balance.STICKY if allowed is lineup.group:

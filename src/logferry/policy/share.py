@@ -128,10 +128,16 @@ class Rounds:
     def __init__(self) -> None:
         self._place = -1
 
-    def choose(self, allowed: Sequence[Server]) -> Server:
-        """Return whose turn it is among ``allowed``."""
-        self._place = (self._place + 1) % len(allowed)
-        return allowed[self._place]
+    def choose(self, allowed: Sequence[Server], *, is_retry: bool) -> Server:
+        """
+        Return whose turn it is among ``allowed``.
+
+        A retry goes to who stands behind those that were tried, and is no turn:
+        otherwise dead targets could keep in step with a live one and starve it.
+        """
+        if not is_retry:
+            self._place = (self._place + 1) % len(allowed)
+        return allowed[self._place % len(allowed)]
 
 
 class Turns:

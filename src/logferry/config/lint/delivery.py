@@ -89,7 +89,11 @@ def _idle_urls(configuration: Configuration) -> Iterator[Finding]:
 
 def _patient_requests(configuration: Configuration) -> Iterator[Finding]:
     for spec in destinations(configuration).values():
-        if spec.kind == "http" and "timeout" not in spec.options.given:
+        if spec.kind != "http" or "timeout" in spec.options.given:
+            continue
+        urls: Any = option(spec.options, "url", ())
+        targets: Any = option(spec.options, "target", ())
+        if len(urls) + len(targets) < 2:  # several have a timeout by default
             yield Finding(
                 "http() without timeout() waits for ever for a server that hangs",
                 spec.span,
