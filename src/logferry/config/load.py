@@ -75,6 +75,7 @@ def _load(
     version = _version(tokens, path, diagnostics)
     resolver = Resolver(registry, diagnostics, version)
     resolver.has_library = tokens.has_library
+    resolver.allows_duplicates = tokens.defined("allow-config-dups") == "1"
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
     configuration.unused_blocks.update(tokens.unused_blocks())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import did_you_mean
 from logferry.config.filters import parse_filter
-from logferry.config.kinds import text_of, values_of
+from logferry.config.kinds import Integer, Template, text_of, values_of
 from logferry.config.nodes import (
     Argument,
     Block,
@@ -30,6 +30,7 @@ from logferry.config.nodes import (
     Statement,
     Word,
 )
+from logferry.config.schema import Option, Options
 
 if TYPE_CHECKING:
     from logferry.config.resolve import Resolver
@@ -45,7 +46,23 @@ FLAGS = (
     "drop-unmatched",
 )
 _OBJECTS = ("source", "destination", "filter", "parser", "rewrite")
-_KEYWORDS = (*_OBJECTS, "log", "junction", "channel", "if", "flags")
+_KEYWORDS = (*_OBJECTS, "log", "junction", "channel", "if", "flags", "parallelize")
+
+
+class ParallelOptions(Options):
+    """``parallelize( … )``."""
+
+    title = "parallelize"
+
+    partitions = Option(Integer(minimum=1), 1, doc="How many threads.")
+    workers = Option(Integer(minimum=0), 0, doc="How many threads.")
+    batch_size = Option(Integer(minimum=0), 0, doc="Messages handed over at a time.")
+    partition_key = Option(
+        Template(),
+        None,
+        doc="Messages with the same value stay in order.",
+        aliases=("worker-partition-key",),
+    )
 
 
 class PathReader:
@@ -113,6 +130,8 @@ class PathReader:
             keyword = first.name
         if keyword == "if":
             return [self._conditional(statement)]
+        if keyword == "parallelize":
+            return self._parallel(statement)
         if keyword in _OBJECTS:
             return self._object(keyword, statement)
         block = statement.elements[-1]
@@ -144,6 +163,21 @@ class PathReader:
                 )
         return [Junction(tuple(branches), statement.span)]
 
+    def _parallel(self, statement: Statement) -> list[Element]:
+        """``parallelize( … )``: what may stand inside is processed in order."""
+        first = statement.elements[0]
+        self._diagnostics.warning(
+            "parallelize() has no effect: one process handles its sources in order",
+            first.span,
+            "run with --processes for more cores",
+        )
+        if isinstance(first, Call):
+            ParallelOptions.read(first.arguments, self._resolver.scope, first.span)
+        block = statement.elements[-1]
+        if not isinstance(block, Block):
+            return []
+        return [Junction((self._path(block, statement.span),), statement.span)]
+
     def _object(self, kind: str, statement: Statement) -> list[Element]:
         first = statement.elements[0]
         found: list[object | None] = []
@@ -173,9 +207,18 @@ class PathReader:
         names = values_of(call.arguments)
         if not names:
             self._diagnostics.error(f"expected the name of a {kind}", call.span)
-        return [
-            self._resolver.find(kind, text_of(name) or "", name.span) for name in names
-        ]
+        found: list[object | None] = []
+        for item in names:
+            name = text_of(item)
+            if name is None:
+                self._diagnostics.error(
+                    f"expected the name of a {kind}",
+                    item.span,
+                    f"write {kind} {{ … }} with braces for one without a name",
+                )
+            else:
+                found.append(self._resolver.find(kind, name, item.span))
+        return found
 
     def _conditional(self, statement: Statement) -> Junction:
         branches: list[LogPath] = []

@@ -137,6 +137,10 @@ class Preprocessor:
                 return
             frame = self._frame = self._frames.pop()
 
+    def defined(self, name: str) -> str:
+        """Return a ``@define``d value, or nothing."""
+        return self._backticks.defines.get(name, "")
+
     def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
         """Note an error after which nothing can be understood, and end the reading."""
         self._diagnostics.error(message, span, hint)

@@ -71,6 +71,7 @@ class Resolver:
         self.registry = registry
         self._version = version
         self.has_library = False
+        self.allows_duplicates = False
         self.templates: dict[str, TemplateText] = {}
         self.scope = Scope(
             diagnostics,
@@ -106,6 +107,7 @@ class Resolver:
             for statement in self._logs
             if (path := paths.log_path(statement)) is not None
         )
+        self._check_path_names(log_paths)
         return Configuration(
             self._version,
             options,
@@ -119,6 +121,14 @@ class Resolver:
             defined=self._defined(),
             used=frozenset(self.scope.used),
         )
+
+    def _check_path_names(self, paths: tuple[LogPath, ...]) -> None:
+        """Report log paths with the same name: their counters would be one."""
+        seen = set()
+        for path in paths:
+            if path.name and path.name in seen and not self.allows_duplicates:
+                self._duplicate("log path", path.name, path.span)
+            seen.add(path.name)
 
     def _defined(self) -> dict[tuple[str, str], Span]:
         """Return the places of all named statements."""
@@ -180,7 +190,7 @@ class Resolver:
             return
         if is_function:
             name = f"{name.lower().replace('_', '-')}()"
-        if name in self.templates:
+        if name in self.templates and not self.allows_duplicates:
             kind = "template-function" if is_function else "template"
             self._duplicate(kind, name.removesuffix("()"), rest[0].span)
             return
@@ -220,14 +230,16 @@ class Resolver:
             return
         if len(rest) > 2:
             self._expected_semicolon(f"{kind} {name} {{ … }}", statement, rest[2].span)
-        if (kind, name) in self._objects:
+        if (kind, name) in self._objects and not self.allows_duplicates:
             self._duplicate(kind, name, rest[0].span)
             return
         self._objects[kind, name] = rest[1], rest[0].span
 
     def _duplicate(self, kind: str, name: str, span: Span) -> None:
         self.diagnostics.error(
-            f"duplicate {kind} definition '{name}'", span, "rename one of them"
+            f"duplicate {kind} definition '{name}'",
+            span,
+            "rename one of them, or write @define allow-config-dups 1",
         )
 
     def _expected_semicolon(

@@ -214,3 +214,8 @@ def test_tokens_know_their_places() -> None:
     tokens = tokenize(SourceText("x", "a \n  'b\nc' d"))
     places = [(token.text, *token.span[1:5]) for token in tokens]
     assert places == [("a", 1, 1, 1, 2), ("'b\nc'", 2, 3, 3, 3), ("d", 3, 4, 3, 5)]
+
+
+def test_duplicates_may_be_allowed_and_the_last_one_counts() -> None:
+    text = '@define allow-config-dups 1\ntemplate t "a";\ntemplate t "b";'
+    assert template(text) == "b"
