@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
+from logferry.codegen.emit import Constants, compile_source
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Piece
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.template_text import Literal, parse_template
@@ -24,10 +25,13 @@ from logferry.message.timestamps import Zone
 from logferry.syslog.encode import encode_sdata, first_word, octet_counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import TemplateText
+    from logferry.message.model import Message
 
-__all__ = ["emit_key", "emit_record"]
+__all__ = ["emit_key", "emit_record", "record_function"]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -45,6 +49,10 @@ def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> 
     if rendering.truncate_size >= 0:
         code = f"({code})[:{rendering.truncate_size}]"
         record = Record(code, ends_with_newline=False)
+    if rendering.pad_size:
+        padded = fields.constants.bind(_padded, "padded")
+        code = f"{padded}({code}, {rendering.pad_size})"
+        record = Record(code, ends_with_newline=False)
     if rendering.octet_count:
         code = f"{fields.constants.bind(octet_counted, 'octet_counted')}({code})"
         # The length tells where a record ends, but so does its last newline.
@@ -53,6 +61,25 @@ def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> 
         joined = fields.constants.bind(b"%b\n%b", "head_and_record")
         return Record(f"{joined} % ({head}, {code})", ends_with_newline=False)
     return Record(code, record.ends_with_newline)
+
+
+def record_function(
+    rendering: Rendering, context: MacroContext
+) -> Callable[[Message], tuple[bytes, bytes]]:
+    """Return a function from one message to its record and routing key."""
+    constants = Constants()
+    fields = MessageFields(constants)
+    record = emit_record(rendering, fields, context).code
+    key = 'b""' if rendering.key is None else emit_key(rendering, fields, context)
+    source = f"def render(m):\n    return {record}, {key}\n"
+    exec(compile_source(source, "<one record>"), constants.values)  # noqa: S102 - our own source
+    function: Callable[[Message], tuple[bytes, bytes]] = constants.values["render"]
+    return function
+
+
+def _padded(record: bytes, size: int) -> bytes:
+    """Fill a record up with NUL, or cut it."""
+    return record[:size].ljust(size, b"\0")
 
 
 def _with_time(rendering: Rendering, context: MacroContext) -> MacroContext:

@@ -44,6 +44,8 @@ class Rendering:
             unreserved characters, RFC 3986) or ``path``.
         head: template of a line that is written before each record, escaped like
             the key: what a record's delivery needs to know of its message.
+        pad_size: every record gets this size, filled up with NUL; 0 leaves it alone.
+        suppress_s: how long repeated messages are held back; 0 is not at all.
         flags: destination flags such as ``no-multi-line``, ``syslog-protocol``.
 
     """
@@ -58,4 +60,6 @@ class Rendering:
     template_escape: bool = False
     on_error: str = "drop-message"
     truncate_size: int = -1
+    pad_size: int = 0
+    suppress_s: float = 0.0
     flags: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ start, then new sources.
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,11 +36,13 @@ from logferry.config.nodes import (
 )
 from logferry.daemon.hooks import run_hooks
 from logferry.daemon.ledgers import Ledgers
+from logferry.daemon.own_messages import OwnMessages, OwnMessagesPlan
 from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
 from logferry.destinations.base import Heir
 from logferry.errors import StateError
 from logferry.pipeline.build import BuildContext, build_programs
+from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Legacy
@@ -86,6 +89,8 @@ class Topology:
         self.destinations: dict[str, RunningDestination] = {}
         self._switched_off: set[str] = set()  # by hand
         self.retirement: Retirement  # from ``start`` on, one for all topologies
+        self.own_messages: OwnMessagesPlan | None = None
+        self._speaker: OwnMessages | None = None
 
     async def start(self, previous: Topology | None = None) -> None:
         """
@@ -97,6 +102,8 @@ class Topology:
         """
         specs = list(_specs(self.configuration))
         sources = [spec for is_source, spec in specs if is_source]
+        if previous is not None:
+            previous.hush()
         old = previous or Topology(
             self.configuration, self._environment, self._queues, {}
         )
@@ -123,6 +130,18 @@ class Topology:
             source = self.sources[name].source
             if isinstance(source, Reloadable):
                 source.on_reload()
+        if self.own_messages is not None:
+            pushes = {
+                name: item.destination.push for name, item in self.destinations.items()
+            }
+            self._speaker = self.own_messages.make(pushes)
+            self._speaker.start(asyncio.get_running_loop())
+
+    def hush(self) -> None:
+        """Write the counts of what was held back; no marks from here on."""
+        if self._speaker is not None:
+            self._speaker.stop()
+            self._speaker = None
 
     def _new_retirement(self) -> Retirement:
         environment = self._environment
@@ -291,6 +310,7 @@ class Topology:
         for source in self.sources.values():
             await source.source.stop()
         self.sources.clear()
+        self.hush()
         await _stop_all(list(self.destinations.values()), grace_s)
         self.destinations.clear()
         await self.retirement.stop(grace_s)
@@ -314,26 +334,41 @@ def build_topology(
     """
     specs = list(_specs(configuration))
     _check_queue_names([spec for is_source, spec in specs if not is_source])
+    renderings = {
+        spec.id: destination_kinds()[spec.kind].rendering(spec, configuration.options)
+        for is_source, spec in specs
+        if not is_source
+    }
+    suppressors = {
+        name: Suppressor(
+            rendering.suppress_s, environment.host_name.encode(), os.getpid()
+        )
+        for name, rendering in renderings.items()
+        if rendering.suppress_s
+    }
     context = BuildContext(
         receptions={
             spec.id: source_kinds()[spec.kind].reception(spec)
             for is_source, spec in specs
             if is_source
         },
-        renderings={
-            spec.id: destination_kinds()[spec.kind].rendering(
-                spec, configuration.options
-            )
-            for is_source, spec in specs
-            if not is_source
-        },
+        renderings=renderings,
+        suppressors=suppressors,
         metrics=environment.metrics,
         host_name=environment.host_name,
         local_time_zone=environment.time_zone,
         started_ns=environment.started_ns,
     )
     programs = build_programs(configuration, context)
-    return Topology(configuration, environment, queues, programs)
+    topology = Topology(configuration, environment, queues, programs)
+    topology.own_messages = OwnMessagesPlan(
+        environment,
+        configuration,
+        tuple(spec for is_source, spec in specs if not is_source),
+        context,
+        programs,
+    )
+    return topology
 
 
 def _check_queue_names(destinations: list[Spec]) -> None:

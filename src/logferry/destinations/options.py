@@ -23,8 +23,10 @@ from logferry.config.schema import FromGlobal, Option, Options
 
 if TYPE_CHECKING:
     from logferry.config.nodes import TemplateText
+    from logferry.config.schema import Scope
 
 __all__ = [
+    "MARK_MODES",
     "DestinationOptions",
     "DiskBufferOptions",
     "FilePermissionOptions",
@@ -120,6 +122,9 @@ class DiskBufferOptions(Options):
         doc="Accepted for old configurations.",
         no_effect="messages are stored as they go on the wire, without unused fields",
     )
+
+
+MARK_MODES = Enum(("internal", "dst-idle", "host-idle", "periodical", "none", "global"))
 
 
 class DestinationOptions(Options):
@@ -251,9 +256,10 @@ class WriterOptions(DestinationOptions, TemplateOptions):
         aliases=("mark",),
     )
     mark_mode = Option(
-        Enum(("internal", "dst-idle", "host-idle", "periodical", "none", "global")),
+        MARK_MODES,
         "global",
-        doc="When MARK messages are written.",
+        doc="When MARK messages are written: after mark-freq() without any message, "
+        "without one of this machine, or anyhow.",
     )
     time_reopen = Option(
         Seconds(minimum=0.001),
@@ -261,6 +267,16 @@ class WriterOptions(DestinationOptions, TemplateOptions):
         doc="How long to wait before a failed destination is tried again.",
         unit="s",
     )
+
+    def check(self, scope: Scope) -> None:
+        """Warn of marks that nobody makes."""
+        super().check(scope)
+        if self.mark_mode == "internal" and "mark_mode" in self.given:
+            scope.diagnostics.warning(
+                "mark-mode(internal) has no effect: internal() makes no marks",
+                self.given["mark_mode"],
+                "dst-idle, host-idle and periodical do",
+            )
 
 
 class FilePermissionOptions(Options):
@@ -307,5 +323,7 @@ def rendering_of(
         template_escape=options.template_escape,
         on_error=options.on_error,
         truncate_size=options.truncate_size,
+        pad_size=options.pad_size,
+        suppress_s=options.suppress,
         flags=options.flags,
     )

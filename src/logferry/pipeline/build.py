@@ -29,6 +29,7 @@ from logferry.config.nodes import (
 from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
 from logferry.pipeline.entries import entered
 from logferry.pipeline.paths import Output
+from logferry.pipeline.suppression import Suppressor
 from logferry.syslog.reception import Reception
 from logferry.telemetry.counters import Metrics
 
@@ -47,6 +48,8 @@ class BuildContext:
         local_time_zone: name of the system's zone, such as ``Europe/Budapest``.
         pid: our own process id, for messages that report bad input.
         started_ns: when the program started, for ``$SYSUPTIME``.
+        suppressors: by destination driver, where ``suppress()`` is set; shared by
+            the programs of all sources.
 
     """
 
@@ -57,6 +60,7 @@ class BuildContext:
     local_time_zone: str = "UTC"
     pid: int = field(default_factory=os.getpid)
     started_ns: int = 0
+    suppressors: Mapping[str, Suppressor] = field(default_factory=dict)
 
 
 def build_programs(
@@ -150,6 +154,7 @@ def _collect_element(
                     Output(spec.id, len(outputs), rendering, rendering.key is not None),
                 )
                 output.flow_controlled = output.flow_controlled or flow_controlled
+                output.suppressor = context.suppressors.get(spec.id)
             if group.channel is not None:
                 _collect(group.channel, flow_controlled, context, outputs)
         case Junction(branches):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Span
+    from logferry.pipeline.suppression import Suppressor
     from logferry.pipeline.tallies import Tallies
 
 __all__ = ["Output", "PathWriter"]
@@ -65,6 +66,7 @@ class Output:
     rendering: Rendering
     is_keyed: bool
     flow_controlled: bool = False
+    suppressor: Suppressor | None = None
     ends_with_newline: list[bool] = field(default_factory=list)
 
     @property
@@ -413,6 +415,17 @@ class PathWriter:
 
     def _deliver(self, id_: str) -> None:
         output = self._outputs[id_]
+        if output.suppressor is None:
+            self._append(output)
+            return
+        if not isinstance(self._fields, MessageFields):
+            raise Unsupported("suppress() compares messages")
+        take = self._fields.constants.bind(output.suppressor.take, "suppress")
+        # The last message that comes out, if any does, is the one that went in.
+        with self.out.block(f"for m in {take}(m, clock[0]):"):
+            self._append(output)
+
+    def _append(self, output: Output) -> None:
         record = emit_record(output.rendering, self._fields, self._context)
         output.ends_with_newline.append(record.ends_with_newline)
         if output.is_keyed:

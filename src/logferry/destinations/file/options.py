@@ -5,7 +5,11 @@ from __future__ import annotations
 from logferry.config.kinds import Integer, Template, TextKind, YesNo
 from logferry.config.nodes import NOWHERE, TemplateText
 from logferry.config.schema import FromGlobal, Option
-from logferry.destinations.options import FilePermissionOptions, WriterOptions
+from logferry.destinations.options import (
+    MARK_MODES,
+    FilePermissionOptions,
+    WriterOptions,
+)
 
 __all__ = ["FileDestinationOptions"]
 
@@ -18,6 +22,8 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
     """
 
     title = "destination file"
+
+    mark_mode = Option(MARK_MODES, "none", doc="When MARK messages are written.")
 
     path = Option[TemplateText](
         Template("a file name"),

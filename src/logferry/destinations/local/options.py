@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from logferry.config.kinds import Integer, TextKind, YesNo
 from logferry.config.schema import Option
-from logferry.destinations.options import FilePermissionOptions, WriterOptions
+from logferry.destinations.options import (
+    MARK_MODES,
+    FilePermissionOptions,
+    WriterOptions,
+)
 from logferry.runtime.socket_options import SocketOptions
 
 __all__ = [
@@ -21,6 +25,8 @@ class PipeDestinationOptions(WriterOptions, FilePermissionOptions):
     """``pipe()``: a FIFO, which is made when it is missing."""
 
     title = "destination pipe"
+
+    mark_mode = Option(MARK_MODES, "none", doc="When MARK messages are written.")
 
     path = Option(
         TextKind("a path"),
@@ -43,6 +49,8 @@ class ProgramDestinationOptions(WriterOptions):
 
     title = "destination program"
 
+    mark_mode = Option(MARK_MODES, "none", doc="When MARK messages are written.")
+
     command = Option(
         TextKind("a command"),
         "",
@@ -63,6 +71,8 @@ class UnixDestinationOptions(WriterOptions, SocketOptions):
     """``unix-stream()`` and ``unix-dgram()``: a socket of another program."""
 
     title = "destination unix"
+
+    mark_mode = Option(MARK_MODES, "none", doc="When MARK messages are written.")
 
     path = Option(
         TextKind("a path"),
@@ -85,6 +95,8 @@ class TerminalDestinationOptions(WriterOptions):
     """``usertty()``: the terminals of users who are logged in."""
 
     title = "destination usertty"
+
+    mark_mode = Option(MARK_MODES, "none", doc="When MARK messages are written.")
 
     user = Option(
         TextKind("a user name or *"),
