@@ -179,6 +179,7 @@ class Daemon:
             if self._options.control:
                 await self._control.start()
             self._write_pid_file()
+            self._queues.report_abandoned()
             if self._identity is not None:
                 self._identity.take_on(self._belongings())
         except LogferryError as error:
@@ -186,7 +187,6 @@ class Daemon:
             await self._control.stop()
             await topology.stop(0.0)
             raise
-        self._queues.report_abandoned()
         self._watch_signals()
         self._settle_memory()
         self.log.emit(events.StartingUp(__version__, "logferry"))
