@@ -160,6 +160,8 @@ def _places(options: Any) -> Iterator[str]:
         yield host if port in {None, -1} else f"{host}:{port}"
     elif isinstance(port, int | str) and port != -1:
         yield f":{port}"
+    for target in (getattr(options, "targets", None) or ())[1:]:
+        yield f"and {target}"
     failover = getattr(options, "failover", None)
     for server in getattr(failover, "servers", None) or ():
         yield f"or {server}"

@@ -50,7 +50,7 @@ SOURCE_MODULES: dict[str, tuple[str, ...]] = {
 """The drivers in each module below ``logferry.sources``, whose ``KINDS`` has them."""
 
 DESTINATION_MODULES: dict[str, tuple[str, ...]] = {
-    "network.kinds": _INET,
+    "network.kinds": (*_INET, "network-load-balancer"),
     "file.kinds": ("file",),
     "local.kinds": ("pipe", "program", "unix-dgram", "unix-stream", "usertty"),
     "http.kinds": ("http",),

@@ -15,7 +15,6 @@ from pathlib import Path
 __all__ = [
     "default_network_drivers",
     "loki",
-    "network_load_balancer",
     "splunk_hec_raw",
     "system",
 ]
@@ -23,7 +22,6 @@ __all__ = [
 _pair = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,=]+)\s*=>\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,]+)"""
 )
-_words = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,"']+)""")
 
 
 def system(**more: str) -> str:
@@ -67,36 +65,6 @@ def default_network_drivers(
             f'syslog(transport("tls") port({rfc5424_tls_port}) tls(`tls`) {streams});'
         )
     return "\n".join(drivers)
-
-
-def network_load_balancer(*, targets: str, failover: str = "", **more: str) -> str:
-    """Return a channel for each target: each takes its share of the microseconds."""
-    servers = [_quote(_plain(item)) for item in _words.findall(targets)]
-    count = len(servers)
-    is_off = failover.strip("\"' ") in {"no", "off"} or count == 1
-    reference = "`failover`" if failover else ""
-    channels = []
-    for index, server in enumerate(servers):
-        others = " ".join(item for item in servers if item != server)
-        if is_off:
-            option = ""
-        elif "servers(" in failover:
-            option = "failover(`failover`)"
-        else:
-            option = f"failover(servers({others}) {reference})"
-        share = (
-            f'filter {{ "{index}" == "$(% ${{R_USEC}} {count})"; }};'
-            if count > 1
-            else ""
-        )
-        channels.append(
-            "channel {\n"
-            f"{share}\n"
-            f"destination {{ network({server} {option} {_options(more)}); }};\n"
-            "flags(final);\n"
-            "};"
-        )
-    return "channel { junction {\n" + "\n".join(channels) + "\n}; };"
 
 
 def splunk_hec_raw(

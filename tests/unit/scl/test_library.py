@@ -196,33 +196,6 @@ def test_card_numbers_are_hashed_alike() -> None:
     assert b"5542" not in record
 
 
-def test_the_load_balancer_gives_each_message_to_one_target() -> None:
-    driver = 'network-load-balancer(targets("a" "b" "c") port(601))'
-    taken = []
-    for microseconds in range(9):
-        now = UnixNanos(NOW // 10**9 * 10**9 + microseconds * 1000)
-        outputs = sent(driver, now=now)
-        taken.append([bool(records) for records in outputs].index(True))
-        assert sum(map(len, outputs)) == 1
-    assert sorted(taken) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-
-
-def test_the_load_balancer_fails_over_to_the_other_targets() -> None:
-    configuration, _ = loaded(
-        '@include "scl.conf"\n'
-        "destination d { network-load-balancer("
-        'targets("a" "b") failover(failback(tcp-probe-interval(7)))); };'
-    )
-    drivers = [
-        group.drivers[0].options
-        for name, group in configuration.destinations.items()
-        if name != "d"
-    ]
-    servers = {item.host: item.failover.servers for item in drivers}  # type: ignore[attr-defined]
-    assert servers == {"a": ("b",), "b": ("a",)}
-    assert drivers[0].failover.failback.tcp_probe_interval == 7  # type: ignore[attr-defined]
-
-
 def test_listeners_are_the_usual_ones_and_tls_needs_keys() -> None:
     def listeners(options: str) -> list[tuple[str, object]]:
         configuration, _ = loaded(

@@ -24,7 +24,13 @@ from logferry.config.schema import Option, Options, Scope
 from logferry.runtime.name_service import split_server
 from logferry.runtime.tls_options import TlsOptions
 
-__all__ = ["BackoffOptions", "FailbackOptions", "FailoverOptions", "ServerOptions"]
+__all__ = [
+    "BackoffOptions",
+    "FailbackOptions",
+    "FailoverOptions",
+    "ServerOptions",
+    "SpareOptions",
+]
 
 
 class BackoffOptions(Options):
@@ -201,12 +207,7 @@ class FailoverOptions(Options):
 
     def check(self, scope: Scope) -> None:
         """Report a list without servers, and options that change nothing."""
-        if not self.servers and not self.server:
-            scope.diagnostics.error(
-                "servers() is missing in failover",
-                self.span,
-                "expected a list of addresses or names, or server() blocks",
-            )
+        self._check_list(scope)
         for name in self.name_servers:
             try:
                 split_server(name)
@@ -217,6 +218,14 @@ class FailoverOptions(Options):
                     "write a numeric address, or address:port",
                 )
         self._check_strategy(scope)
+
+    def _check_list(self, scope: Scope) -> None:
+        if not self.servers and not self.server:
+            scope.diagnostics.error(
+                "servers() is missing in failover",
+                self.span,
+                "expected a list of addresses or names, or server() blocks",
+            )
 
     def _check_strategy(self, scope: Scope) -> None:
         if self.strategy != "weighted":
@@ -238,3 +247,35 @@ class FailoverOptions(Options):
                 self.given["failback"],
                 "give the servers of last resort a tier(2)",
             )
+
+
+class SpareOptions(FailoverOptions):
+    """``failover( … )`` of a load balancer: servers for when every target is gone."""
+
+    title = "failover"
+
+    mode = Option(
+        Enum(("yes", "no", "off")),
+        "yes",
+        doc="Understood for compatibility; a target's messages always go to the others "
+        "when it is away, because all of them share one queue.",
+        positional=True,
+    )
+
+    def _check_list(self, scope: Scope) -> None:
+        if self.mode != "yes":
+            scope.diagnostics.warning(
+                f"failover({self.mode}) has no effect: the targets share one queue, "
+                "nothing waits for one that is away",
+                self.given["mode"],
+            )
+        for name in ("failback", "strategy", "remember"):
+            if name in self.given:
+                scope.diagnostics.warning(
+                    f"{name}() has no effect in a load balancer: every target that is "
+                    "connected is used",
+                    self.given[name],
+                )
+
+    def _check_strategy(self, scope: Scope) -> None:
+        """Weights count without a strategy here."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from logferry.destinations.base import Destination, DestinationKind
+from logferry.destinations.network.balanced import BalancedDestination
 from logferry.destinations.network.datagrams import DatagramDestination
 from logferry.destinations.network.destination import StreamDestination
 from logferry.destinations.network.options import (
+    BalancerDestinationOptions,
     InetDestinationOptions,
     NetworkDestinationOptions,
     SyslogDestinationOptions,
@@ -43,6 +45,8 @@ def _queue_name(spec: Spec) -> str:
 
 
 def _create(spec: Spec, environment: Environment, queue: Queue) -> Destination:
+    if spec.kind == "network-load-balancer":
+        return BalancedDestination(spec, environment, queue)
     if protocol_of(spec) == "udp":
         return DatagramDestination(spec, environment, queue)
     return StreamDestination(spec, environment, queue)
@@ -52,6 +56,7 @@ KINDS = {
     name: DestinationKind(options, _rendering, _queue_name, _create)
     for name, options in {
         "network": NetworkDestinationOptions,
+        "network-load-balancer": BalancerDestinationOptions,
         "syslog": SyslogDestinationOptions,
         "tcp": TcpDestinationOptions,
         "tcp6": TcpDestinationOptions,

@@ -25,12 +25,14 @@ from logferry.destinations.network.failover_options import (
     BackoffOptions,
     FailbackOptions,
     FailoverOptions,
+    SpareOptions,
 )
 from logferry.destinations.options import WriterOptions
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
 
 __all__ = [
+    "BalancerDestinationOptions",
     "InetDestinationOptions",
     "NetworkDestinationOptions",
     "SyslogDestinationOptions",
@@ -118,8 +120,14 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
         """``tcp``, ``udp`` or ``tls``."""
         return "tcp" if self.tls is None else "tls"
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The servers that stand first: the primary, or all targets."""
+        return (self.host,)
+
     def check(self, scope: Scope) -> None:
         """Report what cannot work together."""
+        super().check(scope)
         if self.protocol == "udp":
             self._check_udp(scope)
             return
@@ -214,6 +222,54 @@ class SyslogDestinationOptions(InetDestinationOptions):
     def protocol(self) -> str:
         """``tcp``, ``udp`` or ``tls``."""
         return self.transport
+
+
+class BalancerDestinationOptions(NetworkDestinationOptions):
+    """``network-load-balancer()``: several targets that share one queue."""
+
+    title = "destination network-load-balancer"
+
+    targets = Option(
+        Words("a list of addresses or names", minimum=1),
+        (),
+        doc="The servers over which messages are spread by load; what one cannot take "
+        "goes to the others.",
+        required=True,
+    )
+    failover = Option(
+        Block(SpareOptions),
+        None,
+        doc="Servers that are used only while no target is connected; failover(no) is "
+        "understood for compatibility.",
+    )
+    delivery_timeout = Option(
+        Seconds(),
+        30.0,
+        doc="A target that acknowledges nothing for so long while something is under "
+        "way counts as dead, and others get what it had; 0 leaves it to the kernel.",
+        unit="s",
+    )
+
+    @property
+    def host(self) -> str:  # type: ignore[override] # no option here
+        """The first target."""
+        return self.targets[0] if self.targets else ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """All targets."""
+        return self.targets
+
+    def check(self, scope: Scope) -> None:
+        """Report what cannot work together."""
+        if self.protocol == "udp":
+            scope.diagnostics.error(
+                "network-load-balancer() needs transport(tcp) or transport(tls)",
+                self.given.get("transport", self.span),
+                "nobody notices that a UDP server is away",
+            )
+            return
+        super().check(scope)
 
 
 class TcpDestinationOptions(InetDestinationOptions):

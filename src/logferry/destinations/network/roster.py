@@ -99,13 +99,15 @@ def entries_of(spec: Spec) -> tuple[Entry, ...]:
     names = options.failover_servers if failover is None else failover.servers
     port = _default_port(spec, options.protocol)
     common = Entry("", "", port, options.protocol, tls=_tls_of(options))
-    entries = [replace(common, host=host) for host in (options.host, *names)]
+    heads = [replace(common, host=host) for host in options.heads]
+    others = [replace(common, host=host) for host in names]
     for server in failover.server if failover is not None else ():
         entry = _entry_of(spec, common, server)
-        if server.host == options.host and entry.port == port:
-            entries[0] = entry
+        if server.host in options.heads and entry.port == port:
+            heads[options.heads.index(server.host)] = entry
         else:
-            entries.append(entry)
+            others.append(entry)
+    entries = [*heads, *others]
     ports = Counter(host for host, _ in {(item.host, item.port) for item in entries})
     return tuple(
         item if item.name else replace(item, name=_name(item, ports[item.host]))

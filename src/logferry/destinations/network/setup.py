@@ -63,6 +63,8 @@ class Setup:
     def queue_name(self) -> str:
         """The stable name of the queue: the reference's own."""
         name = self._options.persist_name
+        if not name and self._spec.kind == "network-load-balancer":
+            name = f"balanced,{','.join(self._options.heads)}:{self.port}"
         if not name:
             kind = "dgram" if self.protocol == "udp" else "stream"
             name = f"{kind},{self.host}:{self.port}"
