@@ -198,14 +198,25 @@ class Delivery:
         key: bytes,
         *,
         chance: Chance,
+        is_divided: bool = False,
     ) -> None:
+        """
+        Begin to deliver ``count`` records.
+
+        ``is_divided``: each record travels alone.
+        """
         self._balancer = balancer
         self._plan = plan
         self._worker = worker
         self._key = key
         self._chance = chance
-        self._part_count = 1
-        self._parts = [_Part(0, count, 0)]  # the leftmost is the last
+        # The leftmost part is the last.
+        self._parts = (
+            [_Part(item, item + 1, item) for item in reversed(range(count))]
+            if is_divided
+            else [_Part(0, count, 0)]
+        )
+        self._part_count = len(self._parts)
         self._sent: Choice | None = None
         self._settled: Settle | None = None
 

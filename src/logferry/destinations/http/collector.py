@@ -23,6 +23,8 @@ class Collector:
         batching: the bins.
         group_of: the partition of a routing key.
         throttle: how many records may pass, if there is a limit.
+        worker_count: given where records travel alone: a batch is then a worker's
+            share of what waits, so that a few records do not queue up behind one.
 
     """
 
@@ -32,7 +34,9 @@ class Collector:
         batching: Batching[Lease],
         group_of: Callable[[bytes], bytes],
         throttle: TokenBucket | None = None,
+        worker_count: Callable[[], int] | None = None,
     ) -> None:
+        self._worker_count = worker_count
         self._queue = queue
         self._batching = batching
         self._group_of = group_of
@@ -66,7 +70,7 @@ class Collector:
         """Move records from the queue to a bin; false when there are none."""
         batching, queue = self._batching, self._queue
         count_max, bytes_max = batching.room()
-        count_max = min(count_max, self._allowance(now))
+        count_max = min(count_max, self._allowance(now), self._share())
         lease = queue.peek(count_max, bytes_max)
         if lease is None:
             return False
@@ -91,7 +95,15 @@ class Collector:
             size=len(batch.data),
             now=now,
         )
+        if self._worker_count is not None:
+            batching.close(batch.key)
         return True
+
+    def _share(self) -> int:
+        """Return how many records one worker should take."""
+        if self._worker_count is None:
+            return self._batching.plan.count_max
+        return max(1, -(-self._queue.waiting_count // self._worker_count()))
 
     def put_back(self) -> None:
         """Give everything collected back to the queue."""

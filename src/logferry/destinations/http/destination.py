@@ -108,7 +108,11 @@ class HttpDestination:
             else None
         )
         self._collector = Collector(
-            queue, self._batching, self._group_of, self._throttle
+            queue,
+            self._batching,
+            self._group_of,
+            self._throttle,
+            None if options.is_batched else lambda: self._worker_count,
         )
         self._tasks = Tasks(environment.log)
         self._probes = Probes(setup, self._shared, self._tasks, self.on_balanced)

@@ -56,6 +56,9 @@ __all__ = [
 _PATH = TextKind("a path")
 _URL_DEFAULT = "http://localhost/"
 LINES_UNLIMITED = 1 << 20
+LOT_COUNT_MAX = 64
+"""Messages that travel alone and are taken from the queue together."""
+
 TIMEOUT_WITH_FAILOVER_S = 60.0
 
 
@@ -466,9 +469,9 @@ class HttpDestinationOptions(
         return self.batch_lines > 0 or self.batch_bytes > 0
 
     def count_max(self) -> int:
-        """Return how many messages a request may carry."""
+        """Return how many messages a worker takes at a time."""
         if not self.is_batched:
-            return 1
+            return LOT_COUNT_MAX
         return self.batch_lines or LINES_UNLIMITED
 
     def bytes_max(self) -> int:

@@ -251,6 +251,8 @@ async def _read_body(
 
     Raises what aiohttp raises when the body breaks off: half an answer is none.
     """
+    if response.content.at_eof():
+        return "", True
     kept = b""
     count = 0
     try:

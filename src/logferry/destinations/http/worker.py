@@ -115,6 +115,7 @@ class Worker:
             load.count,
             load.group or load.key,
             chance=shared.chance,
+            is_divided=not shared.is_batched,
         )
         clock = shared.environment.clock
         settled_count = 0

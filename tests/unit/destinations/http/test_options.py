@@ -94,7 +94,7 @@ def test_backoff_grows_up_to_time_reopen(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "lines", "is_batched"),
     [
-        ("", 1, False),
+        ("", 64, False),
         ("batch-lines(1)", 1, True),
         ("batch-lines(500)", 500, True),
         ("batch-bytes(1000)", 1 << 20, True),
