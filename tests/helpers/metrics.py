@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-_LINE = re.compile(r"syslogng_(\w+)(?:\{(.*)\})? (\S+)")
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_LINE = re.compile(r"syslogng_(\w+)(?:\{(.*)\})? (\S+)", re.DOTALL)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Sample:
 def parse_prometheus(text: str) -> list[Sample]:
     """Return the samples of Prometheus' text form; fails on any other line."""
     samples = []
-    for line in text.splitlines():
-        if line.startswith("#") or line == ".":
+    for line in text.split("\n"):  # no other character ends a line there
+        if line.startswith("#") or line in {"", "."}:
             continue
         found = _LINE.fullmatch(line)
         assert found is not None, line

@@ -1,0 +1,55 @@
+"""What is masked, and what is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from logferry.daemon.secrets import mask
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password("hunter2")',
+        "password('hunter2')",
+        "password(hunter2)",
+        'password ( "hunter2" )',
+        'http_password("hunter2")',
+        'key-passphrase("hunter2")',
+        'token("hunter2")',
+        'hec-token("hunter2")',
+        'auth-token("hunter2")',
+        'api_key("hunter2")',
+        'client-secret("hunter2")',
+        'url("http://bob:hunter2@host/path")',
+        'headers("Authorization: Bearer hunter2")',
+        'headers("Proxy-Authorization: Basic hunter2")',
+        'headers("X-Api-Key: hunter2")',
+        'headers("authorization: Splunk hunter2", "X: y")',
+        r'password("hunter2\"hunter2")',
+    ],
+)
+def test_secrets_are_masked(text):
+    assert "hunter2" not in mask(text)
+    assert "********" in mask(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'source s { network(port(514) transport("tls")); };',
+        'key-file("/etc/ssl/key.pem")',
+        'user("bob")',
+        'url("http://host:8080/path?a=b")',
+        'headers("X-Color: blue")',
+        'template("$MSG password: $(echo x)\\n")',
+    ],
+)
+def test_everything_else_stays_as_it_is(text):
+    assert mask(text) == text
+
+
+def test_what_stands_around_a_secret_is_kept():
+    assert mask('http(url("http://h") password("x") user("y"))') == (
+        'http(url("http://h") password("********") user("y"))'
+    )
