@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Configuration
     from logferry.daemon.control import Command
     from logferry.daemon.process import Daemon
+    from logferry.daemon.retirement import RunningDestination
 
 __all__ = ["Commands", "configuration_id"]
 
@@ -283,7 +284,7 @@ class Commands:
                 return "FAIL ids are numbers with commas between"
             ids = [int(word) for word in words[1].split(",")]
         target = words[2] if len(words) > 2 else ""
-        replay = Replay(self._daemon.running_queue_names(), target)
+        replay = Replay(self._running(), self._daemon.configuration.options, target)
         sent, left = await self._daemon.dead_letters.replay(ids, replay.deliver)
         if not sent:
             return "FAIL no letter was sent again: " + (
@@ -295,15 +296,18 @@ class Commands:
         """``QUEUE ADOPT FILE DESTINATION``: deliver an abandoned queue file."""
         if len(words) != 3 or words[0].upper() != "ADOPT":
             return "FAIL say queue adopt FILE DESTINATION"
-        running = self._daemon.running_queue_names()
-        destination = find_destination(running, words[2])
-        if destination is None:
+        found = find_destination(self._running(), words[2])
+        if found is None:
             return f"FAIL no destination '{words[2]}' is running"
         try:
-            count = self._daemon.queues.adopt(Path(words[1]), destination.push)
+            count = self._daemon.queues.adopt(Path(words[1]), found.destination.push)
         except LogferryError as error:
             return f"FAIL {words[1]}: {error}"
-        return f"OK {count} messages go to {destination.id}"
+        return f"OK {count} messages go to {found.spec.id}"
+
+    def _running(self) -> list[RunningDestination]:
+        topology = self._daemon.topology
+        return [] if topology is None else list(topology.destinations.values())
 
     async def _events(self, words: list[str]) -> str:
         recent = list(self._daemon.log.recent)

@@ -305,15 +305,6 @@ class Daemon:
             for name, running in self.topology.destinations.items()
         }
 
-    def running_queue_names(self) -> dict[str, Destination]:
-        """Return the running destination drivers by the names of their queues."""
-        if self.topology is None:
-            return {}
-        return {
-            running.queue_name: running.destination
-            for running in self.topology.destinations.values()
-        }
-
     def source_states(self) -> dict[str, str]:
         """Return ``running`` or ``stopped`` for every source driver."""
         return self.topology.source_states() if self.topology is not None else {}

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from logferry.daemon.registry import destination_kinds
 from logferry.message.batch import RecordBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
+    from logferry.config.schema import Options
     from logferry.daemon.dead_letters import SavedLetter
-    from logferry.destinations.base import Destination
+    from logferry.daemon.retirement import RunningDestination
     from logferry.message.batch import Receipt
 
 __all__ = ["Replay", "Revives", "find_destination"]
@@ -36,41 +38,52 @@ class Replay:
     Finds the destination of each letter.
 
     Args:
-        running: destinations by the names of their queues.
+        running: all destinations.
+        globals_: the global options, which drivers take defaults from.
         target: the id or name of the destination to take instead, or "".
 
     """
 
-    def __init__(self, running: Mapping[str, Destination], target: str = "") -> None:
+    def __init__(
+        self,
+        running: Collection[RunningDestination],
+        globals_: Options,
+        target: str = "",
+    ) -> None:
         self._running = running
+        self._globals = globals_
         self._target = target
 
     def deliver(self, letter: SavedLetter, receipt: Receipt) -> bool:
         """Push ``letter``; false when there is nobody to push it to."""
-        destination = self._find(letter)
-        if destination is None:
+        found = find_destination(self._running, self._target or letter.destination)
+        if found is None:
             return False
-        if isinstance(destination, Revives):
-            batch = destination.revive(letter.payload, letter.key)
-        else:
-            batch = RecordBatch.of([letter.payload], letter.key.encode())
+        batch = self._revive(found, letter)
         batch.receipt = receipt
         # A full queue takes it all the same: somebody asked for exactly this.
         batch.is_patient = True
-        destination.push(batch)
+        found.destination.push(batch)
         return True
 
-    def _find(self, letter: SavedLetter) -> Destination | None:
-        if not self._target:
-            return self._running.get(letter.destination)
-        return find_destination(self._running, self._target)
+    def _revive(self, running: RunningDestination, letter: SavedLetter) -> RecordBatch:
+        """Return the record of ``letter``, framed as its destination frames."""
+        if isinstance(running.destination, Revives):
+            return running.destination.revive(letter.payload, letter.key)
+        kind = destination_kinds()[running.spec.kind]
+        data = letter.payload.removesuffix(b"\n")
+        if kind.rendering(running.spec, self._globals).octet_count:
+            data = b"%d %b" % (len(data), data)
+        else:
+            data += b"\n"
+        return RecordBatch.of([data], letter.key.encode("utf-8", "surrogateescape"))
 
 
 def find_destination(
-    running: Mapping[str, Destination], wanted: str
-) -> Destination | None:
+    running: Collection[RunningDestination], wanted: str
+) -> RunningDestination | None:
     """Return the destination with this queue name, id or statement name."""
-    for name, destination in running.items():
-        if wanted in {name, destination.id, destination.id.partition("#")[0]}:
-            return destination
+    for item in running:
+        if wanted in {item.queue_name, item.spec.id, item.spec.id.partition("#")[0]}:
+            return item
     return None
