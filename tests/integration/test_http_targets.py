@@ -176,6 +176,54 @@ async def test_ordered_keeps_the_order_across_failures(tmp_path: Path, key: str)
 
 
 @pytest.mark.slow
+async def test_order_by_key_is_kept_while_two_of_four_targets_flap(tmp_path: Path):
+    total, hosts = 100_000, 50
+    arrivals: dict[bytes, list[int]] = {}
+    is_up = [True, True, True, True]
+
+    def target(index: int):
+        def script(request: Request) -> Response:
+            if not is_up[index]:
+                return Response(503)
+            for line in request.body.split(b"\n"):
+                host, _, number = line.partition(b" ")
+                arrivals.setdefault(host, []).append(int(number))
+            return Response()
+
+        return script
+
+    options = (
+        'url("%0/" "%1/" "%2/" "%3/") persist-name("p") batch-lines(100) workers(4) '
+        'time-reopen(0.05) ordered(yes) worker-partition-key("$HOST") '
+        'body("$HOST $MSG") log-fifo-size(200000)'
+    )
+    async with HttpScene(tmp_path, options, *map(target, range(4))) as scene:
+
+        async def flap() -> None:
+            while True:
+                await asyncio.sleep(0.2)
+                is_up[0], is_up[1] = not is_up[0], not is_up[1]
+
+        task = asyncio.create_task(flap())
+        try:
+            for start in range(0, total, total // 20):
+                scene.push(
+                    [
+                        b"<13>Nov 21 12:00:00 h%d a: %d" % (number % hosts, number)
+                        for number in range(start, start + total // 20)
+                    ]
+                )
+                await scene.settled(60)
+                await asyncio.sleep(0.05)
+        finally:
+            task.cancel()
+        assert arrivals == {
+            b"h%d" % host: list(range(host, total, hosts)) for host in range(hosts)
+        }
+        assert min(len(server.requests) for server in scene.servers) > 0
+
+
+@pytest.mark.slow
 async def test_flapping_targets_lose_nothing_and_starve_nobody(tmp_path: Path):
     total = 100_000
     is_up = [True, True]
