@@ -8,7 +8,8 @@ what never got in, *rejected* (by reason). They balance at any moment::
     handed to the destination = accepted + rejected
     accepted = delivered + dropped + dead_lettered + queued
 
-The ledgers are looked at when somebody reads, and cost nothing until then.
+The ledgers are looked at when somebody reads, and cost nothing until then. A reset of
+the counters leaves them alone: a ledger that somebody may set back proves nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class Ledgers:
             self._show_memory(queue, labels)
 
     def _count(self, labels: dict[str, str], column: str, count: int) -> None:
-        self._metrics.counter(_SERIES, {**labels, "result": column}).value = count
+        labels = {**labels, "result": column}
+        self._metrics.counter(_SERIES, labels, is_kept=True).value = count
 
     def _show_memory(self, queue: MemoryQueue, labels: dict[str, str]) -> None:
         metrics = self._metrics

@@ -71,6 +71,7 @@ class Series:
     legacy_level: int = 0
     orphaned: bool = False
     dynamic: bool = False
+    is_kept: bool = False
     base: float = 0
     seen_value: float = 0
     moved_at: float = 0.0
@@ -82,7 +83,7 @@ class Series:
 
     def reset(self) -> None:
         """Count from zero again; a gauge shows what is and has no zero."""
-        if self.kind is Kind.COUNTER:
+        if self.kind is Kind.COUNTER and not self.is_kept:
             self.base = self.counter.value
 
 
@@ -109,6 +110,7 @@ class Metrics:
         legacy_level: int | None = None,
         kind: Kind = Kind.COUNTER,
         dynamic: bool = False,
+        is_kept: bool = False,
     ) -> Counter:
         """
         Return the counter of ``name`` and ``labels``, made at its first use.
@@ -122,6 +124,7 @@ class Metrics:
             legacy_level: the level of that row, if it is another one.
             kind: counter or gauge.
             dynamic: it comes and goes with the data (state ``d`` in the CSV).
+            is_kept: a reset leaves it alone.
 
         """
         items = tuple(sorted((labels or {}).items()))
@@ -142,6 +145,7 @@ class Metrics:
                 Counter(),
                 level if legacy_level is None else legacy_level,
                 dynamic=dynamic,
+                is_kept=is_kept,
             )
             self._series[key] = series
         series.orphaned = False

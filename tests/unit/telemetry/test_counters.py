@@ -36,6 +36,13 @@ def test_a_gauge_has_no_zero_to_go_back_to():
     assert only(metrics, "x").value == 5
 
 
+def test_a_ledger_is_never_set_back():
+    metrics = Metrics()
+    metrics.counter("x", is_kept=True).add(5)
+    only(metrics, "x").reset()
+    assert only(metrics, "x").value == 5
+
+
 def test_values_kept_elsewhere_are_fetched_when_somebody_reads():
     metrics = Metrics()
     gauge = metrics.gauge("x")
