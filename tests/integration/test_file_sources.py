@@ -223,3 +223,11 @@ async def test_a_fifo_is_read_as_a_stream(tmp_path: Path) -> None:
         with (tmp_path / "in.log").open("wb") as another:
             another.write(line(8))
         assert await wait_for(tmp_path / "out", 2) == [7, 8]
+
+
+async def test_two_sources_cannot_share_a_position(tmp_path: Path) -> None:
+    text = site(tmp_path).replace("source s {", "source s { file('/a'); file('/a'); ")
+    daemon = Daemon(text, tmp_path)
+    with pytest.raises(AssertionError, match=r"'file_source\(/a\)' is also that of"):
+        await daemon.start()
+    await daemon.stop()

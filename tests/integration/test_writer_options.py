@@ -83,3 +83,28 @@ async def test_records_are_padded_and_cut_to_their_size(tmp_path: Path) -> None:
         await sender.send_raw(LINE + LINE.replace(b"same", b"a much longer"))
         content = await content_of(tmp_path / "out", 24)
     assert content == b"same text\n\0\0a much longe"
+
+
+async def test_a_file_takes_no_more_than_throttle_allows(tmp_path: Path) -> None:
+    port = free_port(HOME)
+    text = site(tmp_path, port, 'throttle(100) template("$MSG\n")')
+    started = asyncio.get_running_loop().time()
+    async with Daemon(text, tmp_path), Sender(HOME, port) as sender:
+        await sender.send_raw(LINE * 200)
+        await content_of(tmp_path / "out", 10 * 200)
+        assert asyncio.get_running_loop().time() - started >= 1.0
+
+
+async def test_an_optional_file_fails_in_silence(tmp_path: Path) -> None:
+    port = free_port(HOME)
+    text = f"""
+    source s {{ network(localip("{HOME}") port({port})); }};
+    log {{ source(s); destination {{
+        file("{tmp_path}/no/such/folder/out" optional(yes));
+        file("{tmp_path}/out");
+    }}; }};
+    """
+    async with Daemon(text, tmp_path) as daemon, Sender(HOME, port) as sender:
+        await sender.send_raw(LINE)
+        await content_of(tmp_path / "out", 10)
+        assert not any("I/O error" in event for event in daemon.events)

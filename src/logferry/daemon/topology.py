@@ -333,7 +333,7 @@ def build_topology(
     Raises ``ConfigError``.
     """
     specs = list(_specs(configuration))
-    _check_queue_names([spec for is_source, spec in specs if not is_source])
+    _check_persist_names(specs)
     renderings = {
         spec.id: destination_kinds()[spec.kind].rendering(spec, configuration.options)
         for is_source, spec in specs
@@ -371,12 +371,20 @@ def build_topology(
     return topology
 
 
-def _check_queue_names(destinations: list[Spec]) -> None:
+def _persist_name(spec: Spec, *, is_source: bool) -> str:
+    """Return the name that a driver's queue or position is kept under, if any."""
+    if not is_source:
+        return destination_kinds()[spec.kind].queue_name(spec)
+    name_of = source_kinds()[spec.kind].persist_name
+    return name_of(spec) if name_of is not None else ""
+
+
+def _check_persist_names(specs: list[tuple[bool, Spec]]) -> None:
     diagnostics = Diagnostics()
     seen: dict[str, Spec] = {}
-    for spec in destinations:
-        name = destination_kinds()[spec.kind].queue_name(spec)
-        if name in seen:
+    for is_source, spec in specs:
+        name = _persist_name(spec, is_source=is_source)
+        if name and name in seen:
             diagnostics.error(
                 "Automatic assignment of persist names failed, as conflicting "
                 f"persist-names were found: '{name}' is also that of "

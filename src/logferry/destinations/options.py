@@ -12,7 +12,6 @@ from logferry.config.kinds import (
     Enum,
     Flags,
     Integer,
-    Permissions,
     Real,
     Seconds,
     Template,
@@ -20,6 +19,7 @@ from logferry.config.kinds import (
     YesNo,
 )
 from logferry.config.schema import FromGlobal, Option, Options
+from logferry.runtime.file_permissions import FilePermissionOptions
 
 if TYPE_CHECKING:
     from logferry.config.nodes import TemplateText
@@ -124,6 +124,11 @@ class DiskBufferOptions(Options):
     )
 
 
+_FLAGS_WITHOUT_EFFECT = {
+    "ignore-errors": "records wait until the destination works again",
+    "threaded": "logferry runs one event loop; use --processes for more cores",
+}
+
 MARK_MODES = Enum(("internal", "dst-idle", "host-idle", "periodical", "none", "global"))
 
 
@@ -164,7 +169,8 @@ class DestinationOptions(Options):
     internal = Option(
         YesNo(),
         default=False,
-        doc="Show the counters of this driver only at a higher stats level.",
+        doc="Marks a driver whose counters are of no interest.",
+        no_effect="the counters of all drivers are shown alike",
     )
 
 
@@ -227,7 +233,8 @@ class WriterOptions(DestinationOptions, TemplateOptions):
     flush_lines = Option(
         Integer(minimum=0),
         FromGlobal("flush_lines"),
-        doc="How many records one write may join; logferry joins whatever waits.",
+        doc="How many records one write may join.",
+        no_effect="a write joins whatever waits",
         obsolete=("sync", "sync-freq"),
     )
     flush_timeout = Option(
@@ -269,28 +276,19 @@ class WriterOptions(DestinationOptions, TemplateOptions):
     )
 
     def check(self, scope: Scope) -> None:
-        """Warn of marks that nobody makes."""
+        """Warn of marks that nobody makes, and of flags without effect."""
         super().check(scope)
+        for flag in sorted(self.flags & set(_FLAGS_WITHOUT_EFFECT)):
+            scope.diagnostics.warning(
+                f"flags({flag}) has no effect: {_FLAGS_WITHOUT_EFFECT[flag]}",
+                self.given.get("flags", self.span),
+            )
         if self.mark_mode == "internal" and "mark_mode" in self.given:
             scope.diagnostics.warning(
                 "mark-mode(internal) has no effect: internal() makes no marks",
                 self.given["mark_mode"],
                 "dst-idle, host-idle and periodical do",
             )
-
-
-class FilePermissionOptions(Options):
-    """Owner and mode of files that are made; empty parentheses: leave alone."""
-
-    owner = Option(_NAME, FromGlobal("owner"), doc="Owner of new files.")
-    group = Option(_NAME, FromGlobal("group"), doc="Group of new files.")
-    perm = Option(Permissions(), FromGlobal("perm"), doc="Mode of new files.")
-    dir_owner = Option(_NAME, FromGlobal("dir_owner"), doc="Owner of new folders.")
-    dir_group = Option(_NAME, FromGlobal("dir_group"), doc="Group of new folders.")
-    dir_perm = Option(Permissions(), FromGlobal("dir_perm"), doc="Mode of new folders.")
-    create_dirs = Option(
-        YesNo(), FromGlobal("create_dirs"), doc="Make missing folders."
-    )
 
 
 def rendering_of(

@@ -103,6 +103,7 @@ class SourceKind:
         create: makes a driver that feeds an intake.
         runs_everywhere: every worker process runs one; others only the first.
         is_acknowledged: it keeps a position that moves only with deliveries.
+        persist_name: the name its position is kept under, if it keeps one.
 
     """
 
@@ -111,3 +112,4 @@ class SourceKind:
     create: Callable[[Spec, Environment, Intake], Source]
     is_acknowledged: bool = False
     runs_everywhere: bool = False
+    persist_name: Callable[[Spec], str] | None = None

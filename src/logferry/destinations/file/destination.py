@@ -19,6 +19,7 @@ from logferry.destinations.file.events import FileFailed, FileWorksAgain, Spurio
 from logferry.destinations.file.writer import FileWriter
 from logferry.errors import StorageFailed
 from logferry.limits import LEASE_BYTES_MAX
+from logferry.policy.throttle import TokenBucket
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _LEASES_PER_TURN = 64
 """Leases written before other work of the event loop has its turn."""
 
 _REAP_INTERVAL_S = 10.0
+_RECORDS_PER_LEASE = 1 << 20
+_THROTTLE_POLL_S = 0.01
 
 
 class _Target:
@@ -87,6 +90,8 @@ class FileDestination:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        rate = self._options.throttle
+        self._throttle = TokenBucket(rate, environment.clock()) if rate else None
 
     async def start(self) -> None:
         """Begin to write."""
@@ -116,9 +121,17 @@ class FileDestination:
         self._schedule()
 
     def _write_next(self) -> bool:
-        lease = self._queue.peek(1 << 20, LEASE_BYTES_MAX)
+        allowed = _RECORDS_PER_LEASE
+        if self._throttle is not None:
+            allowed = min(allowed, self._throttle.available(self._environment.clock()))
+            if not allowed:
+                self._wait_for_throttle()
+                return False
+        lease = self._queue.peek(allowed, LEASE_BYTES_MAX)
         if lease is None:
             return False
+        if self._throttle is not None:
+            self._throttle.take(lease.batch.count, self._environment.clock())
         target = self._target(lease.batch.key)
         target.processed.add(lease.batch.count)
         if target.stuck:
@@ -129,6 +142,16 @@ class FileDestination:
             target.note_stuck()
             self._arm_retry(target)
         return True
+
+    def _wait_for_throttle(self) -> None:
+        if self._loop is not None and "throttle" not in self._timers:
+            self._timers["throttle"] = self._loop.call_later(
+                _THROTTLE_POLL_S, self._go_on
+            )
+
+    def _go_on(self) -> None:
+        self._timers.pop("throttle", None)
+        self._schedule()
 
     def _target(self, key: bytes) -> _Target:
         target = self._targets.get(key)
@@ -162,6 +185,8 @@ class FileDestination:
         if target.writer is not None:
             target.writer.close()
             target.writer = None
+        if self._options.optional:
+            return
         time_reopen = f"{self._options.time_reopen:g}"
         self._environment.log.emit(
             FileFailed(target.path, str(error), time_reopen, self.id)
@@ -210,6 +235,7 @@ class FileDestination:
     async def stop(self, grace_s: float) -> None:
         """Write what is queued and close; what cannot be written stays queued."""
         del grace_s  # a local file takes its records now or not at all
+        self._throttle = None
         if self._loop is not None:
             while self._write_next():
                 pass

@@ -53,7 +53,7 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
         unit="s",
     )
     optional = Option(
-        YesNo(), default=False, doc="It is no error when the file cannot be opened."
+        YesNo(), default=False, doc="Say nothing when the file cannot be written."
     )
 
     def reap_after_s(self) -> float:

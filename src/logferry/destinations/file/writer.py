@@ -8,14 +8,13 @@ becomes ``StorageFailed`` with the path in its text.
 from __future__ import annotations
 
 import contextlib
-import grp
 import os
-import pwd
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logferry.errors import StorageFailed
+from logferry.runtime.file_permissions import change_owner, make_folders
 
 if TYPE_CHECKING:
     from logferry.destinations.file.options import FileDestinationOptions
@@ -52,7 +51,7 @@ class FileWriter:
         options = self._options
         path = Path(self.path)
         if options.create_dirs:
-            self._make_folders(path.parent)
+            make_folders(path.parent, options)
         if options.overwrite_if_older:
             with contextlib.suppress(FileNotFoundError):
                 if now_s - path.stat().st_mtime > options.overwrite_if_older:
@@ -68,23 +67,10 @@ class FileWriter:
             with contextlib.suppress(OSError):
                 if options.perm != _UNCHANGED:
                     os.fchmod(descriptor, options.perm)
-                _change_owner(self.path, options.owner, options.group)
+                change_owner(self.path, options.owner, options.group)
         if options.symlink_as:
             self._link(Path(options.symlink_as))
         return descriptor
-
-    def _make_folders(self, folder: Path) -> None:
-        options = self._options
-        missing = []
-        while not folder.exists():
-            missing.append(folder)
-            folder = folder.parent
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            with contextlib.suppress(OSError):
-                if options.dir_perm != _UNCHANGED:
-                    path.chmod(options.dir_perm)
-                _change_owner(str(path), options.dir_owner, options.dir_group)
 
     def _link(self, link: Path) -> None:
         if link.is_symlink():
@@ -120,22 +106,3 @@ class FileWriter:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _change_owner(path: str, owner: str, group: str) -> None:
-    """Set owner and group by name or number; empty leaves them alone."""
-    if not owner and not group:
-        return
-    os.chown(path, _user_id(owner), _group_id(group), follow_symlinks=False)
-
-
-def _user_id(name: str) -> int:
-    if not name:
-        return -1
-    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
-
-
-def _group_id(name: str) -> int:
-    if not name:
-        return -1
-    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid

@@ -41,6 +41,7 @@ class FileSource:
         self._options = cast("FileSourceOptions", spec.options)
         self._environment = environment
         self._intake = intake
+        self._key = _persist_name(spec)
         self._reader = FilesReader(
             ("file", spec.id),
             self._options,
@@ -68,10 +69,9 @@ class FileSource:
         except OSError as error:
             reason = error.strerror or str(error)
             self._environment.log.emit(events.InotifyUnavailable(folder, reason))
-        name = self._options.persist_name or path
         self._reader.follow(
             path,
-            f"file_source({name})",
+            self._key,
             reads_old=self._options.read_old_records,
             is_optional=self._options.optional,
         )
@@ -103,8 +103,17 @@ def file_reception(spec: Spec) -> Reception:
     return reception
 
 
+def _persist_name(spec: Spec) -> str:
+    options = cast("FileSourceOptions", spec.options)
+    return f"file_source({options.persist_name or options.path})"
+
+
 KINDS = {
     "file": SourceKind(
-        FileSourceOptions, file_reception, FileSource, is_acknowledged=True
+        FileSourceOptions,
+        file_reception,
+        FileSource,
+        is_acknowledged=True,
+        persist_name=_persist_name,
     )
 }

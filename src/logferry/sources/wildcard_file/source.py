@@ -44,9 +44,7 @@ class WildcardFileSource:
             intake,
             window=options.window,
         )
-        place = f"{options.base_dir}/{options.filename_pattern}"
-        name = options.persist_name or place
-        self._key = f"wildcard_file_source({name})"
+        self._key = _persist_name(spec)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: DirectoryWatch | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -132,8 +130,18 @@ class WildcardFileSource:
         self._reader.stop()
 
 
+def _persist_name(spec: Spec) -> str:
+    options = cast("WildcardFileOptions", spec.options)
+    place = f"{options.base_dir}/{options.filename_pattern}"
+    return f"wildcard_file_source({options.persist_name or place})"
+
+
 KINDS = {
     "wildcard-file": SourceKind(
-        WildcardFileOptions, file_reception, WildcardFileSource, is_acknowledged=True
+        WildcardFileOptions,
+        file_reception,
+        WildcardFileSource,
+        is_acknowledged=True,
+        persist_name=_persist_name,
     )
 }
