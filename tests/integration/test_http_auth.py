@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import json
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -127,6 +128,57 @@ async def test_messages_wait_while_no_token_can_be_had(tmp_path: Path):
         tokens.script = lambda _: Response(body=b'{"access_token": "x"}')
         await scene.settled()
         assert scene[0].requests[0].headers["authorization"] == "Bearer x"
+
+
+async def test_azure_monitor_is_oauth2_of_the_tenant(tmp_path: Path):
+    async with token_server() as tokens:
+        options = (
+            'url("%0/") cloud-auth(azure(monitor(tenant-id("t") app-id("a") '
+            f'app-secret("s") auth-url("{tokens.url}/oauth2"))))'
+        )
+        async with HttpScene(tmp_path, options, None) as scene:
+            scene.push([LINE])
+            await scene.settled()
+            assert scene[0].requests[0].headers["authorization"] == "Bearer t1"
+        assert parse_qs(tokens.requests[0].body.decode()) == {
+            "grant_type": ["client_credentials"],
+            "scope": ["https://monitor.azure.com//.default"],
+            "client_id": ["a"],
+            "client_secret": ["s"],
+        }
+
+
+async def test_gcp_asks_the_metadata_server_of_the_machine(tmp_path: Path):
+    async with token_server() as tokens:
+        options = (
+            'url("%0/") cloud-auth(gcp(user-managed-service-account(name("robot") '
+            f'metadata-url("{tokens.url}/accounts"))))'
+        )
+        async with HttpScene(tmp_path, options, None) as scene:
+            scene.push([LINE])
+            await scene.settled()
+            assert scene[0].requests[0].headers["authorization"] == "Bearer t1"
+        (request,) = tokens.requests
+        assert (request.method, request.path) == ("GET", "/accounts/robot/token")
+        assert request.headers["metadata-flavor"] == "Google"
+
+
+async def test_azure_auth_header_signs_length_type_date_and_path(tmp_path: Path):
+    options = (
+        'url("%0/api/logs") body("{}") '
+        'azure-auth-header(workspace-id("w") secret("c2VjcmV0"))'
+    )
+    async with HttpScene(tmp_path, options, None) as scene:
+        scene.push([LINE])
+        await scene.settled()
+        headers = scene[0].requests[0].headers
+        signed = (
+            f"POST\n2\napplication/json\nx-ms-date:{headers['x-ms-date']}\n/api/logs"
+        )
+        digest = hmac.new(b"secret", signed.encode(), "sha256").digest()
+        pair = base64.b64encode(digest).decode()
+        assert headers["authorization"] == f"SharedKey w:{pair}"
+        assert headers["content-type"] == "application/json"
 
 
 SIGNATURE = """

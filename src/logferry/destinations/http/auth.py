@@ -1,9 +1,10 @@
 """
 Headers that a request needs at the moment it is sent: tokens and signatures.
 
-``cloud-auth(oauth2())`` fetches a token, keeps it until shortly before its end, and
-fetches another one at once when a server answers 401. ``python-http-header()`` calls a
-class of the user's, with the reference's contract::
+``cloud-auth()`` fetches a token (OAuth 2, Azure, Google's metadata server), keeps it
+until shortly before its end, and fetches another one at once when a server answers
+401. ``azure-auth-header()`` signs requests. ``python-http-header()`` calls a class of
+the user's, with the reference's contract::
 
     class Signature:
         def __init__(self, options): ...                       # a dict of strings
@@ -17,33 +18,55 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import urlencode
+import hmac
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from urllib.parse import quote, urlencode
 
 import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
 from logferry.codegen.python.code import find_name
-from logferry.destinations.http.auth_options import (
-    CloudAuthOptions,
-    OAuth2Options,
-    PythonHeaderOptions,
-)
 from logferry.destinations.http.session import Outgoing, Session
 from logferry.errors import ConnectFailed, ResponseError, TransportError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from logferry.destinations.http.auth_options import (
+        AzureHeaderOptions,
+        AzureMonitorOptions,
+        AzureOptions,
+        CloudAuthOptions,
+        GcpOptions,
+        GcpUserManagedOptions,
+        OAuth2Options,
+        PythonHeaderOptions,
+    )
     from logferry.destinations.http.options import HttpDestinationOptions
+    from logferry.message.model import UnixNanos
+    from logferry.runtime.environment import Environment
 
-__all__ = ["Credentials", "OAuth2Token", "PythonHeaders", "credentials_of"]
+__all__ = [
+    "AzureHeaders",
+    "Credentials",
+    "PythonHeaders",
+    "Token",
+    "TokenSource",
+    "credentials_of",
+]
 
 _TOKEN_TIMEOUT_S = 30.0
 _LIFETIME_DEFAULT_S = 300.0
 """Of a token that does not say how long it lives."""
+
+_FORM_HEADERS: Final = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept": "application/json",
+}
 
 
 class Credentials(Protocol):
@@ -64,7 +87,7 @@ class Credentials(Protocol):
 
 def credentials_of(
     options: HttpDestinationOptions,
-    clock: Callable[[], float],
+    environment: Environment,
     context: ssl.SSLContext | None,
 ) -> list[Credentials]:
     """
@@ -72,23 +95,88 @@ def credentials_of(
 
     Raises ``ResponseError`` when a class of the user's cannot be made.
     """
+    clock = environment.clock
     found: list[Credentials] = []
-    cloud = cast("CloudAuthOptions | None", options.cloud_auth)
-    if cloud is not None and cloud.oauth2 is not None:
-        oauth2 = cast("OAuth2Options", cloud.oauth2)
-        found.append(OAuth2Token(oauth2, clock, context))
+    source = _token_source(cast("CloudAuthOptions | None", options.cloud_auth))
+    if source is not None:
+        found.append(Token(source, clock, context))
+    azure = cast("AzureHeaderOptions | None", options.azure_auth_header)
+    if azure is not None:
+        found.append(AzureHeaders(azure, environment.now))
     python = cast("PythonHeaderOptions | None", options.python_http_header)
     if python is not None:
         found.append(PythonHeaders(python))
     return found
 
 
-class OAuth2Token:
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """The request that gets a token, and how long before its end it is repeated."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    refresh_offset_s: float = 60.0
+
+
+def _token_source(options: CloudAuthOptions | None) -> TokenSource | None:
+    if options is None:
+        return None
+    if options.oauth2 is not None:
+        return _of_oauth2(cast("OAuth2Options", options.oauth2))
+    azure = cast("AzureOptions | None", options.azure)
+    if azure is not None and azure.monitor is not None:
+        return _of_azure(cast("AzureMonitorOptions", azure.monitor))
+    gcp = cast("GcpOptions | None", options.gcp)
+    if gcp is not None and gcp.user_managed_service_account is not None:
+        account = cast("GcpUserManagedOptions", gcp.user_managed_service_account)
+        url = f"{account.metadata_url.rstrip('/')}/{account.name}/token"
+        return TokenSource("GET", url, {"Metadata-Flavor": "Google"}, b"")
+    return None
+
+
+def _of_oauth2(options: OAuth2Options) -> TokenSource:
+    fields = {
+        "grant_type": "client_credentials",
+        "scope": options.scope,
+        "resource": options.resource,
+        "audience": options.audience,
+        "authorization_details": options.authorization_details,
+    }
+    headers = dict(_FORM_HEADERS)
+    if options.auth_method == "basic":
+        pair = f"{options.client_id}:{options.client_secret}".encode()
+        headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+    else:
+        fields["client_id"] = options.client_id
+        fields["client_secret"] = options.client_secret
+    body = _form(fields)
+    return TokenSource("POST", options.token_url, headers, body, options.refresh_offset)
+
+
+def _of_azure(options: AzureMonitorOptions) -> TokenSource:
+    tenant = quote(options.tenant_id, safe="")
+    url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
+    fields = {
+        "grant_type": "client_credentials",
+        "scope": options.scope,
+        "client_id": options.app_id,
+        "client_secret": options.app_secret,
+    }
+    return TokenSource("POST", options.auth_url or url, _FORM_HEADERS, _form(fields))
+
+
+def _form(fields: Mapping[str, str]) -> bytes:
+    return urlencode({name: value for name, value in fields.items() if value}).encode()
+
+
+class Token:
     """
     A token that is always fresh.
 
     Args:
-        options: where and for what.
+        source: the request that gets one.
         clock: monotonic seconds.
         context: how to connect when the token's URL is ``https``.
 
@@ -96,11 +184,11 @@ class OAuth2Token:
 
     def __init__(
         self,
-        options: OAuth2Options,
+        source: TokenSource,
         clock: Callable[[], float],
         context: ssl.SSLContext | None,
     ) -> None:
-        self._options = options
+        self._source = source
         self._clock = clock
         self._context = context
         self._session = Session(
@@ -120,34 +208,14 @@ class OAuth2Token:
         return {"Authorization": f"Bearer {self._token}"}
 
     async def _fetch(self) -> None:
-        options = self._options
-        fields = {
-            "grant_type": "client_credentials",
-            "scope": options.scope,
-            "resource": options.resource,
-            "audience": options.audience,
-            "authorization_details": options.authorization_details,
-        }
-        headers = CIMultiDict(
-            {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Accept": "application/json",
-            }
-        )
-        if options.auth_method == "basic":
-            pair = f"{options.client_id}:{options.client_secret}".encode()
-            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
-        else:
-            fields["client_id"] = options.client_id
-            fields["client_secret"] = options.client_secret
-        body = urlencode({name: value for name, value in fields.items() if value})
-        url = URL(options.token_url)
+        source = self._source
+        url = URL(source.url)
         reply = await self._session.send(
             Outgoing(
-                "POST",
+                source.method,
                 url,
-                headers,
-                body.encode(),
+                CIMultiDict(source.headers),
+                source.body,
                 _TOKEN_TIMEOUT_S,
                 self._context if url.scheme == "https" else None,
             )
@@ -164,7 +232,7 @@ class OAuth2Token:
             lifetime_s = float(answer.get("expires_in", _LIFETIME_DEFAULT_S))
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ConnectFailed(f"no token in the answer: {error!r}") from error
-        wait_s = max(lifetime_s / 2, lifetime_s - self._options.refresh_offset)
+        wait_s = max(lifetime_s / 2, lifetime_s - self._source.refresh_offset_s)
         self._ends_at = self._clock() + wait_s
 
     def on_status(self, status: int) -> bool:
@@ -180,6 +248,42 @@ class OAuth2Token:
     async def close(self) -> None:
         """Close the connection."""
         await self._session.close()
+
+
+class AzureHeaders:
+    """Signatures of the HTTP Data Collector API (Microsoft's page of that name)."""
+
+    def __init__(
+        self, options: AzureHeaderOptions, now: Callable[[], UnixNanos]
+    ) -> None:
+        self._options = options
+        self._key = base64.b64decode(options.secret)
+        self._now = now
+
+    async def headers(self, body: bytes, headers: CIMultiDict[str]) -> dict[str, str]:
+        """Return the signature of ``body``, and the date that is part of it."""
+        del headers
+        options = self._options
+        date = formatdate(self._now() / 1e9, usegmt=True)
+        signed = (
+            f"{options.method}\n{len(body)}\n{options.content_type}\n"
+            f"x-ms-date:{date}\n{options.path}"
+        )
+        digest = hmac.digest(self._key, signed.encode(), "sha256")
+        signature = base64.b64encode(digest).decode("ascii")
+        return {
+            "Authorization": f"SharedKey {options.workspace_id}:{signature}",
+            "Content-Type": options.content_type,
+            "x-ms-date": date,
+        }
+
+    def on_status(self, status: int) -> bool:
+        """Nothing to learn."""
+        del status
+        return False
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 class PythonHeaders:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+
 from logferry.codegen.python.options import ClassOptions, check_class
 from logferry.config.kinds import Block, Enum, Seconds, TextKind, YesNo
 from logferry.config.schema import Option, Options, Scope
 
-__all__ = ["CloudAuthOptions", "OAuth2Options", "PythonHeaderOptions"]
+__all__ = [
+    "AzureHeaderOptions",
+    "AzureMonitorOptions",
+    "AzureOptions",
+    "CloudAuthOptions",
+    "GcpOptions",
+    "GcpUserManagedOptions",
+    "OAuth2Options",
+    "PythonHeaderOptions",
+]
 
 
 class OAuth2Options(Options):
@@ -35,12 +46,90 @@ class OAuth2Options(Options):
     )
 
 
+class AzureMonitorOptions(Options):
+    """Tokens for Azure Monitor."""
+
+    title = "monitor"
+
+    tenant_id = Option(TextKind(), "", doc="The directory's id.", required=True)
+    app_id = Option(TextKind(), "", doc="The application's id.", required=True)
+    app_secret = Option(
+        TextKind(), "", doc="Its secret.", required=True, aliases=("client-secret",)
+    )
+    scope = Option(
+        TextKind(), "https://monitor.azure.com//.default", doc="What the token is for."
+    )
+    auth_url = Option(
+        TextKind("a URL"),
+        "",
+        doc="Where tokens are asked for; the default is that of the tenant.",
+    )
+
+
+class AzureOptions(Options):
+    """Tokens of Azure."""
+
+    title = "azure"
+
+    monitor = Option(Block(AzureMonitorOptions), None, doc="For Azure Monitor.")
+
+
+class GcpUserManagedOptions(Options):
+    """Tokens of the service account that a machine of Google's cloud runs as."""
+
+    title = "user-managed-service-account"
+
+    name = Option(TextKind(), "default", doc="The account's name or e-mail address.")
+    metadata_url = Option(
+        TextKind("a URL"),
+        "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts",
+        doc="Where the machine's metadata server answers.",
+    )
+
+
+class GcpOptions(Options):
+    """Tokens of Google's cloud."""
+
+    title = "gcp"
+
+    user_managed_service_account = Option(
+        Block(GcpUserManagedOptions), None, doc="The account of the machine."
+    )
+
+
+class AzureHeaderOptions(Options):
+    """Signed requests to the HTTP Data Collector API of Azure Monitor."""
+
+    title = "azure-auth-header"
+
+    workspace_id = Option(TextKind(), "", doc="The workspace's id.", required=True)
+    secret = Option(
+        TextKind("a key in base64"), "", doc="The workspace's key.", required=True
+    )
+    method = Option(TextKind(), "POST", doc="The method that is signed.")
+    path = Option(TextKind("a path"), "/api/logs", doc="The path that is signed.")
+    content_type = Option(
+        TextKind(), "application/json", doc="The content type that is signed."
+    )
+
+    def check(self, scope: Scope) -> None:
+        """Report a key that is none."""
+        try:
+            base64.b64decode(self.secret, validate=True)
+        except ValueError:
+            scope.diagnostics.error(
+                "the secret is not base64", self.given.get("secret", self.span)
+            )
+
+
 class CloudAuthOptions(Options):
     """Where requests get their tokens from."""
 
     title = "cloud-auth"
 
     oauth2 = Option(Block(OAuth2Options), None, doc="OAuth 2 client credentials.")
+    azure = Option(Block(AzureOptions), None, doc="Tokens of Azure.")
+    gcp = Option(Block(GcpOptions), None, doc="Tokens of Google's cloud.")
 
 
 class PythonHeaderOptions(ClassOptions):

@@ -82,9 +82,7 @@ class HttpDestination:
             plan=setup.retry(),
             requests=Requests(options),
             statuses=StatusTable(options.response_action, options.reject_status),
-            credentials=credentials_of(
-                options, environment.clock, setup.token_context()
-            ),
+            credentials=credentials_of(options, environment, setup.token_context()),
             adapter=ADAPTERS.get(options.response_adapter),
             accounts=self._accounts,
             contexts=setup.contexts(),

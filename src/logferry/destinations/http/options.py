@@ -28,6 +28,7 @@ from logferry.config.kinds import (
 from logferry.config.nodes import NOWHERE, TemplateText
 from logferry.config.schema import FromGlobal, Option, Options, Scope
 from logferry.destinations.http.auth_options import (
+    AzureHeaderOptions,
     CloudAuthOptions,
     PythonHeaderOptions,
 )
@@ -437,6 +438,9 @@ class HttpDestinationOptions(
     tls = Option(Block(HttpTlsOptions), None, doc="Keys and certificates.")
     cloud_auth = Option(
         Block(CloudAuthOptions), None, doc="Where requests get tokens from."
+    )
+    azure_auth_header = Option(
+        Block(AzureHeaderOptions), None, doc="Sign requests to Azure Monitor."
     )
     python_http_header = Option(
         Block(PythonHeaderOptions), None, doc="A class that makes headers."
