@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 CODE := src tests tools bench examples
+JOBS ?= 4
 SEEDS ?= 100000
 CASE ?= relay
 SECONDS ?= 600
@@ -47,7 +48,7 @@ format: $(DEV_STAMP) ## put the code into the house format
 	$(BIN)/ruff check --fix $(CODE)
 
 test: $(DEV_STAMP) ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS)
 
 sim: $(DEV_STAMP) ## simulate SEEDS outages
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import random
 import signal
 import socket
 import sys
@@ -13,20 +15,38 @@ from typing import TYPE_CHECKING
 from logferry.cli.ctl import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 START_TIMEOUT_S = 20.0
 
 
+def _ports() -> Iterator[int]:
+    """
+    Yield ports in random order.
+
+    They are below the range from which the kernel takes ports for outgoing
+    connections, and every test worker has a range of its own: a port that was free is
+    still free when the daemon binds it.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+    numbers = list(range(20_000 + worker * 1000, 21_000 + worker * 1000))
+    random.shuffle(numbers)
+    return itertools.cycle(numbers)
+
+
+_PORTS = _ports()
+
+
 def free_port(*addresses: str) -> int:
-    """Return a TCP port that is free on all ``addresses`` now."""
-    for _ in range(100):
+    """Return a port that is free on all ``addresses`` now, for TCP and UDP."""
+    for port in itertools.islice(_PORTS, 1000):
         with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.create_server((addresses[0], 0)))
-            port = first.getsockname()[1]
             try:
-                for address in addresses[1:]:
+                for address in addresses:
                     stack.enter_context(socket.create_server((address, port)))
+                    datagrams = socket.socket(type=socket.SOCK_DGRAM)
+                    stack.enter_context(datagrams).bind((address, port))
             except OSError:
                 continue
             return port
