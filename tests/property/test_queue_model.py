@@ -310,6 +310,7 @@ class DiskQueueMachine(QueueMachine):
             ).fetchone()[0]
             assert rows == len(self.stored)
             assert self.queue.stored == self.storage.totals
+            assert self.storage._count().count == self.storage.totals.count
             assert self.queue.unstored_bytes >= 0
 
 

@@ -152,6 +152,7 @@ class DiskQueue(LeasingQueue):
         self._released: dict[int, Stored] = {}
         self._releasing: list[tuple[Stored, int, int]] = []
         self._damaged: list[int] = []
+        self._is_unnoted = False  # a loss is not in the file's own note yet
         self._totals = found
         self._next_position = found.next_first
         self.ledger.accepted += found.count
@@ -302,7 +303,7 @@ class DiskQueue(LeasingQueue):
         self.reconsider()
 
     def _wants_removal(self) -> bool:
-        is_due = bool(self._released or self._damaged)
+        is_due = bool(self._released or self._damaged or self._is_unnoted)
         return is_due and self.health < Health.READ_ONLY
 
     def _wants_load(self) -> bool:
@@ -371,6 +372,7 @@ class DiskQueue(LeasingQueue):
             self._releasing.append((stored, stored.remaining, stored.remaining_bytes))
         self._released = {}
         work.damaged, self._damaged = self._damaged, []
+        work.is_note, self._is_unnoted = self._is_unnoted, False
 
     def _totals_after(self, work: Work) -> Totals:
         """Return what the file holds when ``work`` is done."""
@@ -475,6 +477,7 @@ class DiskQueue(LeasingQueue):
             self._released[stored.first] = stored
         self._releasing = []
         self._damaged = work.damaged + self._damaged
+        self._is_unnoted |= work.is_note
         if work.load is not None:
             self._is_loading = False
 
@@ -519,6 +522,7 @@ class DiskQueue(LeasingQueue):
                 self.ledger.dropped[_LOST] += lost
             else:
                 self.ledger.accepted -= lost  # more than the file knew of
+            self._is_unnoted = True
             totals = self._totals
             self._totals = Totals(
                 totals.next_first, totals.count - lost, totals.size_bytes - lost_bytes

@@ -41,6 +41,9 @@ RESERVE_BYTES_MAX: Final = 32 * 1024 * 1024
 RESERVE_BYTES_MIN: Final = 1024 * 1024
 RESERVE_SHARE: Final = 8  # the reserve is at most this part of a small file system
 
+COUNTED_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024
+"""Larger files are not counted at their opening, which must not take seconds."""
+
 SCHEMA: Final = """
 CREATE TABLE rows (first INTEGER PRIMARY KEY, count INTEGER NOT NULL,
   crc INTEGER NOT NULL, key BLOB NOT NULL, ends BLOB, data BLOB NOT NULL);
@@ -161,8 +164,16 @@ class Storage:
         else:
             self.owner = self.owner or row[1]
             totals = Totals(*row[2:5])
+            self._check_count(totals)
         self.write_meta(totals)
         return totals
+
+    def _check_count(self, totals: Totals) -> None:
+        """Raise ``CorruptRecord`` when the tree does not lead to all rows."""
+        if self.path.stat().st_size <= COUNTED_BYTES_MAX:
+            count = self._count().count
+            if count != totals.count:
+                raise CorruptRecord(f"{count} of {totals.count} records can be found")
 
     def _count(self) -> Totals:
         """Count what is there, for a file whose meta row is lost."""

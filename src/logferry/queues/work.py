@@ -70,6 +70,7 @@ class Work:
         gone: by ``first``, the records of a row that are gone while others are not.
         damaged: ``first`` of rows to set aside, inside the file.
         totals: what the file holds after it.
+        is_note: write the totals down, even when nothing else changes.
         load: what to read, or ``None``.
 
     """
@@ -79,12 +80,14 @@ class Work:
     gone: dict[int, Ranges] = field(default_factory=dict)
     damaged: list[int] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
+    is_note: bool = False
     load: Load | None = None
 
     @property
     def changes(self) -> bool:
         """Tell whether there is anything to write."""
-        return bool(self.inserts or self.deletes or self.gone or self.damaged)
+        rows = self.inserts or self.deletes or self.gone or self.damaged
+        return self.is_note or bool(rows)
 
 
 @dataclass(slots=True)
