@@ -9,10 +9,11 @@ DEV_STAMP := $(VENV)/.installed-dev
 CODE := src tests tools bench examples
 JOBS ?= 4
 SEEDS ?= 100000
+PAIRS ?= 20000
 CASE ?= relay
 SECONDS ?= 600
 
-.PHONY: help run demo check format test sim bench bench-micro peers clean compat \
+.PHONY: help run demo check format test prop sim bench bench-micro peers clean compat \
 	fuzz bless grammar
 
 help: ## show the targets
@@ -49,6 +50,10 @@ format: $(DEV_STAMP) ## put the code into the house format
 
 test: $(DEV_STAMP) ## all tests
 	$(BIN)/pytest -n $(JOBS)
+
+prop: $(DEV_STAMP) ## PAIRS configurations and messages: generated = reference
+	LOGFERRY_PAIRS=$$(($(PAIRS) / 2)) $(BIN)/pytest --timeout=0 -n 2 \
+		tests/property/test_generated_equals_reference.py
 
 sim: $(DEV_STAMP) ## simulate SEEDS outages
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)

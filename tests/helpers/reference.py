@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.compare import compare_pairs
+from logferry.codegen.conditions import read_condition
 from logferry.codegen.filters import FILTERS
 from logferry.codegen.functions import Plain, function_named
 from logferry.codegen.json_format import formatter_of
@@ -23,8 +24,9 @@ from logferry.codegen.parsers import make_parser
 from logferry.codegen.patterns import compile_pattern
 from logferry.codegen.rewrites import REWRITES
 from logferry.codegen.template_text import Function, Literal, Macro, parse_template
-from logferry.codegen.templates import pair_function
+from logferry.codegen.templates import pair_function, template_function
 from logferry.config.nodes import (
+    NOWHERE,
     And,
     Comparison,
     Configuration,
@@ -206,6 +208,11 @@ class Reference:
                     printed += value or default.encode()
                 case Function("format-json" | "format-flat-json"):
                     printed += formatter_of(part, macros)(message)
+                case Function("sanitize"):
+                    printed += template_of(part, macros)(message)
+                case Function("if", (_, yes, no), (text, *_)):
+                    holds = self.holds(read_condition(text, macros), message)
+                    printed += self.parts(yes if holds else no, message, macros)
                 case Function(name, arguments):
                     found = function_named(name)
                     assert isinstance(found, Plain)
@@ -306,25 +313,53 @@ class Reference:
             case "subst":
                 name = options.value
                 new = self.substituted(options, message)
-                if name in _ATTRIBUTES or name in message.values or new:
+                if new != self.value(name, message):
                     self.assign(name, new, "", message)
             case "set-tag":
                 tag = self.expand(options.template.text, message, self.macros)
                 if tag not in message.tags:
                     message.tags.append(tag)
             case "unset":
-                self.assign(options.value, b"", "", message)
+                self.unset(options.value, message)
             case _:
                 raise AssertionError(spec.kind)
         return True
 
     def substituted(self, options: Any, message: Message) -> bytes:
-        """Return the value with what matches replaced."""
+        """Return the value with what matches replaced; ``$1`` … are set by the way."""
         old = self.value(options.value, message)
-        new = self.expand(options.texts[1], message, self.macros)
+        text = options.texts[1]
         assert options.type == "pcre"
+        is_global, is_first = "global" in options.flags, True
+
+        def replaced(match: re.Match[bytes]) -> bytes:
+            nonlocal is_first
+            was_first, is_first = is_first, False
+            if is_global and match.start() == match.end() == len(old) and not was_first:
+                return b""
+            if re.search(r"\$\{?\d", text):
+                self.keep_groups(match, message)
+            return self.expand(text, message, self.macros)
+
         pattern = re.compile(options.texts[0].encode())
-        return pattern.sub(lambda _: new, old, 0 if "global" in options.flags else 1)
+        return pattern.sub(replaced, old, 0 if is_global else 1)
+
+    @staticmethod
+    def keep_groups(match: re.Match[bytes], message: Message) -> None:
+        """Set ``$0``, ``$1`` …, and forget those of an earlier match."""
+        for name in [name for name in message.values if name.isdigit()]:
+            del message.values[name]
+        for number, group in enumerate((match[0], *match.groups())):
+            if group is not None:
+                message.values[str(number)] = group
+
+    def unset(self, name: str, message: Message) -> None:
+        """Take a field away."""
+        if name in _ATTRIBUTES:
+            self.assign(name, b"", "", message)
+        else:
+            message.values.pop(name, None)
+            message.types.pop(name, None)
 
     @staticmethod
     def assign(name: str, value: bytes, kind: str, message: Message) -> None:
@@ -398,6 +433,12 @@ class Reference:
                 + b"\n",
             ]
         )
+
+
+def template_of(part: Function, macros: MacroContext) -> Any:
+    """Return the program's own function: a table checks what it prints."""
+    words = " ".join(f'"{word}"' for word in part.raw)
+    return template_function(TemplateText(f"$({part.name} {words})", NOWHERE), macros)
 
 
 def _matches(options: Any, text: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 
@@ -25,6 +26,11 @@ _TEMPLATES = (
     "$(format-json --scope rfc5424,nv-pairs --exclude DATE)\\n",
     "$STAMP $R_ISODATE $MSGHDR\\n",
     "100% $HOST\\n",
+    "$(if (level(err..emerg)) $HOST $(+ $LEVEL_NUM 1)) ${1}${2} $*\\n",
+    "$(if program('su') '$MSG' '') $(substr $MSG 2 5) $(sanitize $HOST)\\n",
+    "$(format-json --key .SDATA.* a.b=$foo a.c=$LEVEL_NUM d=$MSGID)\\n",
+    "$(format-json --scope nv-pairs --rekey f* --add-prefix x. t=$TAGS)\\n",
+    "$SOURCE $(or $foo $PID none) $(list-count $TAGS) $(length $MSG)\\n",
     "",
 )
 _WORDS = ("a", "su", "sshd", "root", "h", "x y")
@@ -118,6 +124,13 @@ def _rewrites() -> st.SearchStrategy[str]:
                 'set-tag("t1");',
                 'set("c" value("foo") condition(level(err..emerg)));',
                 'set("c" value("HOST") condition(program("su")));',
+                'subst("(r)(o+)" "$2$1" value("MESSAGE") flags(global));',
+                'subst("^(.)" "<$1>" value("PROGRAM"));',
+                'subst("x*" "-" value("MESSAGE") flags(global));',
+                'set("$LEVEL_NUM" value("foo"));',
+                'set(int("7") value("bar.baz"));',
+                'set("${foo}" value("foo2"));',
+                'unset(value("foo"));',
             )
         ),
     )
@@ -169,8 +182,22 @@ def _elements(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+_parsers = st.sampled_from(
+    (
+        'kv-parser(prefix("kv."));',
+        'csv-parser(columns("c1", "c2") delimiters(" "));',
+        'csv-parser(columns("c1", "c2", "c3") delimiters(" ") flags(drop-invalid));',
+        "regexp-parser(patterns('(?<foo>[a-z]+) (?<bar>[a-z]+)'));",
+        'json-parser(prefix("j."));',
+        "syslog-parser(flags(no-hostname));",
+    )
+).map(lambda text: f"parser {{ {text} }};")
 _simple = st.one_of(
-    _destinations, _filters.map(lambda text: f"filter {{ {text} }};"), _rewrites()
+    _destinations,
+    _destinations,
+    _filters.map(lambda text: f"filter {{ {text} }};"),
+    _rewrites(),
+    _parsers,
 )
 _bodies = st.recursive(
     st.lists(_simple, min_size=1, max_size=3).map(" ".join),
@@ -339,7 +366,7 @@ def _actual(site: Site, outputs: object) -> dict[str, list[tuple[bytes, bytes]]]
 
 
 _settings = settings(
-    max_examples=300,
+    max_examples=int(os.environ.get("LOGFERRY_PAIRS", "300")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -167,6 +167,15 @@ def _emit_subst(
         substitute = _substitution(pattern.regex, is_global=is_global)
         bound = fields.constants.bind(substitute, "substitute")
         code = f"{bound}(lambda _: {replacement}, {value})"
+    if name in {"PROGRAM", "PID"}:
+        if not isinstance(fields, MessageFields):
+            raise Unsupported(
+                f"subst() of {name} changes the header only if it matches"
+            )
+        out.line(f"new_text = {code}")
+        with out.block(f"if new_text != {value}:"):
+            fields.assign(name, "new_text", out)
+        return
     if makes_values or name in SETTABLE or not isinstance(fields, MessageFields):
         fields.assign(name, code, out)
         return
