@@ -94,6 +94,8 @@ def _is_dangerous(items: Any) -> bool:
                 if _varies(body):
                     return True
                 wide += _is_wide(body)
+            elif most >= _WIDE_MAX and _is_open_ended(body):
+                return True
         if any(_is_dangerous(body) for body in _bodies(name, value)):
             return True
     return wide >= _WIDE_MAX
@@ -108,6 +110,17 @@ def _varies(items: Any) -> bool:
         if name == "BRANCH":
             return True
         if any(_varies(body) for body in _bodies(name, value)):
+            return True
+    return False
+
+
+def _is_open_ended(items: Any) -> bool:
+    """Tell whether something in it may be repeated without bound."""
+    for operation, value in items:
+        name = str(operation)
+        if name in {"MAX_REPEAT", "MIN_REPEAT"} and value[1] - value[0] >= _OPEN_ENDED:
+            return True
+        if any(_is_open_ended(body) for body in _bodies(name, value)):
             return True
     return False
 

@@ -1,0 +1,122 @@
+"""Filters, rewrites and parsers that Debian's syslog-ng does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from helpers.programs import NOW, ORIGIN, Site, records, relay
+from logferry.message.model import UnixNanos
+
+LINE = b"<13>2026-11-21T03:00:00+00:00 host prog[42]: "
+
+
+def printed(site: Site, *texts: bytes) -> list[bytes]:
+    """Return what the only destination got."""
+    found = site.lines(*(LINE + text for text in texts))
+    return next(iter(found.values()), [])
+
+
+def values(parser: str, text: bytes) -> dict[str, object] | None:
+    """Return what a parser makes of ``text``; ``None`` when it drops the message."""
+    template = (
+        'template("$(format-json --leave-initial-dot --scope dot-nv-pairs '
+        "--scope nv-pairs --exclude *H* --exclude *M*S* --exclude SOURCE "
+        '--exclude P* --exclude T*)")'
+    )
+    found = printed(
+        relay(f"parser {{ {parser}; }};", "keep-hostname(yes)", template), text
+    )
+    return json.loads(found[0]) if found else None
+
+
+def test_rate_limit_lets_so_many_of_a_key_pass_in_a_second() -> None:
+    site = relay('filter { rate-limit(template("$MSG") rate(2)); };')
+    program = site.program
+
+    def passed(texts: list[bytes], after_s: float) -> int:
+        now = UnixNanos(NOW + int(after_s * 1e9))
+        frames = [LINE + text for text in texts]
+        outputs = program.frames(frames, ORIGIN, now)
+        return sum(map(len, records(program, outputs).values()))
+
+    assert passed([b"a", b"a", b"a", b"b"], 0) == 3
+    assert passed([b"a"], 0.1) == 0
+    assert passed([b"a", b"a"], 0.6) == 1
+    assert passed([b"a", b"a", b"a"], 10) == 2
+
+
+def test_in_list_takes_whole_lines_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("one\ntwo words\n")
+    site = relay(f'filter {{ in-list("{tmp_path}/list" value("MESSAGE")); }};')
+    assert len(printed(site, b"one", b"two", b"two words", b"")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (b"pay 4111111111111111 now", b"pay 411111******1111 now"),
+        (b"5500005555555559.", b"550000******5559."),
+        (b"amex 371449635398431", b"amex 371449*****8431"),
+        (b"no 41111111111111112222", b"no 41111111111111112222"),
+        (b"tel 4711", b"tel 4711"),
+    ],
+)
+def test_card_numbers_are_masked(text: bytes, masked: bytes) -> None:
+    site = relay("rewrite { credit-card-mask(); };", output='template("$MSG")')
+    assert printed(site, text) == [masked]
+
+
+def test_card_numbers_are_hashed_alike() -> None:
+    site = relay("rewrite { credit-card-hash(); };", output='template("$MSG")')
+    one, two = printed(site, b"x 4111111111111111", b"y 4111111111111111")
+    assert one[2:] == two[2:] == b"68bfb396f35af387"
+
+
+def test_guess_time_zone_takes_the_message_for_fresh() -> None:
+    site = relay(
+        "rewrite { guess-time-zone(); };", output='template("$ISODATE") frac-digits(0)'
+    )
+    found = site.lines(b"<13>2026-11-21T05:00:03+00:00 h p: x")  # received 03:00:00
+    assert next(iter(found.values())) == [b"2026-11-21T05:00:03+02:00"]
+
+
+def test_set_matches_replaces_all_matches() -> None:
+    site = relay(
+        'rewrite { set-matches("a,b,c"); set-matches("x,\\"y z\\""); };',
+        output='template("$1|$2|$3|$*")',
+    )
+    assert printed(site, b"") == [b'x|y z||x,"y z"']
+
+
+def test_xml_elements_and_attributes_become_values() -> None:
+    assert values("xml()", b"<a b='1'><c>x</c><c>y</c><d/></a>") == {
+        ".xml": {"a": {"_b": "1", "c": ["x", "y"]}}
+    }
+
+
+def test_xml_with_entities_of_its_own_is_refused() -> None:
+    bomb = b'<!DOCTYPE a [<!ENTITY b "xx">]><a>&b;</a>'
+    assert values("xml(drop-invalid(yes))", bomb) is None
+
+
+def test_map_value_pairs_keeps_types() -> None:
+    parser = 'map-value-pairs(pair("x" => int("$PID")) pair("y" => "$PROGRAM"))'
+    assert values(parser, b"") == {"x": 42, "y": "prog"}
+
+
+def test_columns_have_types() -> None:
+    parser = 'csv-parser(columns("a", int("b"), double("c")) delimiters(","))'
+    assert values(parser, b"x,5,1.5") == {"a": "x", "b": 5, "c": 1.5}
+    assert values(parser, b"x,five,1.5") is None
+
+
+def test_contextual_data_is_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "db.csv").write_text("prog,team,storage\nother,team,net\n")
+    parser = (
+        f'add-contextual-data(selector("$PROGRAM") database("{tmp_path}/db.csv") '
+        'prefix("ctx."))'
+    )
+    assert values(parser, b"") == {"ctx": {"team": "storage"}}
