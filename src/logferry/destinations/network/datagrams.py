@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from logferry.destinations.network import events
 from logferry.destinations.network.ledger import Accounts
 from logferry.destinations.network.setup import Setup
+from logferry.destinations.network.spoofing import Spoofer
 from logferry.policy.failover import Server
 from logferry.policy.throttle import TokenBucket
 from logferry.runtime.socket_options import apply_socket_options
@@ -54,6 +55,7 @@ class DatagramDestination:
         self.accounts = Accounts(spec, self._setup, environment.metrics, queue)
         self._tasks = Tasks(environment.log)
         self._sock: socket.socket | None = None
+        self._spoofer: Spoofer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
         rate = self._options.throttle
@@ -89,8 +91,20 @@ class DatagramDestination:
                 await asyncio.sleep(self._options.time_reopen)
             else:
                 break
+        self._open_spoofer()
         self.accounts.on_connected(self._server)
         self._schedule()
+
+    def _open_spoofer(self) -> None:
+        if not self._options.spoofs or self._sock is None:
+            return
+        host, port = self._sock.getpeername()[:2]
+        try:
+            self._spoofer = Spoofer((host, port), self._options)
+        except OSError as error:
+            self._environment.log.emit(
+                events.SpoofingRefused(self.id, describe_os_error(error))
+            )
 
     def _open(self, family: int, address: tuple[object, ...]) -> socket.socket:
         endpoint = self._setup.endpoint()
@@ -154,9 +168,11 @@ class DatagramDestination:
     def _send(self, sock: socket.socket, lease: Lease) -> int:
         """Send the records of ``lease``; return how many the kernel took."""
         sent = 0
+        spoofer, sender = self._spoofer, lease.batch.key
         for record in lease.batch.records():
             try:
-                sock.send(record[:_DATAGRAM_BYTES_MAX])
+                if spoofer is None or not spoofer.send(record, sender):
+                    sock.send(record[:_DATAGRAM_BYTES_MAX])
             except BlockingIOError:
                 break
             except OSError as error:
@@ -191,3 +207,6 @@ class DatagramDestination:
             self._loop.remove_writer(self._sock)
             self._sock.close()
             self._sock = None
+        if self._spoofer is not None:
+            self._spoofer.close()
+            self._spoofer = None

@@ -15,6 +15,7 @@ __all__ = [
     "HandoffOnly",
     "MembersChanged",
     "NameUnresolved",
+    "SpoofingRefused",
     "Switched",
 ]
 
@@ -117,3 +118,14 @@ class NameUnresolved(Event):
     error: str
     known: int
     retry: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpoofingRefused(Event):
+    """We may not send with others' addresses; records go out with our own."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "spoof-source() needs CAP_NET_RAW, sending as ourselves"
+
+    driver: str
+    error: str

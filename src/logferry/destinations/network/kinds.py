@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from logferry.config.nodes import NOWHERE, TemplateText
 from logferry.destinations.base import Destination, DestinationKind
 from logferry.destinations.network.balanced import BalancedDestination
 from logferry.destinations.network.datagrams import DatagramDestination
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS"]
 
+_SENDER = TemplateText("$PEERIP:$SOURCEPORT", NOWHERE)
+"""What records are kept apart by when they are sent as their senders."""
+
 
 def _rendering(spec: Spec, globals_: Options) -> Rendering:
     options = cast("InetDestinationOptions", spec.options)
@@ -36,6 +40,7 @@ def _rendering(spec: Spec, globals_: Options) -> Rendering:
         options,
         "rfc5424" if is_syslog else "rfc3164",
         octet_count=is_syslog and protocol_of(spec) != "udp",
+        key=_SENDER if options.spoofs else None,
         default=getattr(globals_, "proto_template", None),
     )
 

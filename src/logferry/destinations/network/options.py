@@ -121,6 +121,11 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
         return "tcp" if self.tls is None else "tls"
 
     @property
+    def spoofs(self) -> bool:
+        """Tell whether records are sent with their senders' own addresses."""
+        return self.spoof_source and self.protocol == "udp" and self.ip_protocol == 4
+
+    @property
     def heads(self) -> tuple[str, ...]:
         """The servers that stand first: the primary, or all targets."""
         return (self.host,)
@@ -128,6 +133,12 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
     def check(self, scope: Scope) -> None:
         """Report what cannot work together."""
         super().check(scope)
+        if self.spoof_source and not self.spoofs:
+            scope.diagnostics.warning(
+                "spoof-source() has no effect: only UDP over IPv4 can do that",
+                self.given.get("spoof_source", self.span),
+                "write transport(udp)",
+            )
         if self.protocol == "udp":
             self._check_udp(scope)
             return
