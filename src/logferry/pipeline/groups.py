@@ -64,12 +64,17 @@ def guarded_group(paths: list[LogPath], *, can_stop: bool) -> Group | None:
 
     ``can_stop`` says that a final path may end the work on a message at once.
     """
-    found = [_needs(path, can_stop=can_stop) for path in paths]
+    # Looked at one by one: with thousands of paths, looking at all of them for each
+    # of them would take minutes.
+    found = [_needs(paths[0], can_stop=can_stop)]
     for field in found[0][0]:
-        count = next(
-            (index for index, (tests, _) in enumerate(found) if field not in tests),
-            len(found),
-        )
+        count = 1
+        while count < len(paths):
+            if count == len(found):
+                found.append(_needs(paths[count], can_stop=can_stop))
+            if field not in found[count][0]:
+                break
+            count += 1
         if count >= GUARDED_MIN:
             return Group(
                 field,

@@ -188,6 +188,8 @@ class PathWriter:
     def _write_path(self, paths: list[LogPath], position: int, run: _Run) -> int:
         """Write one path; return how much deeper the ones behind it stand."""
         path = paths[position]
+        if run.is_top:
+            self._step_count = 0  # the bound is for the ways through one path
         is_last = position == len(paths) - 1
         is_final = "final" in path.flags and not is_last
         can_stop = run.is_top and not has_junction(path.elements)
