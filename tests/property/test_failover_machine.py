@@ -159,6 +159,7 @@ def plans(draw: st.DrawFn) -> FailoverPlan:
                 st.sampled_from("abcd"),
                 tier=st.integers(1, 2),
                 weight=st.integers(1, 3),
+                priority=st.integers(0, 1),
             ),
             min_size=1,
             max_size=5,
@@ -167,7 +168,16 @@ def plans(draw: st.DrawFn) -> FailoverPlan:
     return FailoverPlan(
         tuple(servers),
         REOPEN_S,
-        draw(st.sampled_from((None, ProbePlan(5, 1), ProbePlan(5, 2, 0.5)))),
+        draw(
+            st.sampled_from(
+                (
+                    None,
+                    ProbePlan(5, 1),
+                    ProbePlan(5, 2, 0.5),
+                    ProbePlan(5, 3, is_bare=True),
+                )
+            )
+        ),
         returns_to_best=draw(st.booleans()),
         backoff=draw(st.sampled_from((None, Backoff(1, 8, 2, 0.5)))),
         hold_time_s=draw(st.sampled_from((0, 12))),
@@ -186,6 +196,7 @@ class AnyPlanMachine(RuleBasedStateMachine):
         self.attempt = None
         self.session = None
         self.probes = set()
+        self.bare = set()
         self.answered = set()
         self.policy.start(0.0)
         self.carry_out()
@@ -210,12 +221,16 @@ class AnyPlanMachine(RuleBasedStateMachine):
                     assert server != self.session
                     assert server in self.policy.pool.usable()
                     self.probes.add(server)
+                    self.bare.discard(server)
+                    if action.is_bare:
+                        self.bare.add(server)
                 case CancelProbe():
                     self.probes.remove(server)
                 case CloseProbe():
                     self.answered.remove(server)
                 case Adopt():
                     self.answered.remove(server)
+                    assert server not in self.bare, "nothing there to adopt"
                     assert self.attempt is None
                     assert self.session is None
                     self.session = server

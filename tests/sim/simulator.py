@@ -112,10 +112,16 @@ def draw_plan(chance: Random) -> FailoverPlan:
         return FailoverPlan(tuple(names), reopen_s, probes)
     if probes is not None:
         jitter = chance.choice((0, 0.3))
-        probes = ProbePlan(probes.interval_s, probes.required, jitter)
+        is_bare = chance.random() < 0.3
+        probes = ProbePlan(probes.interval_s, probes.required, jitter, is_bare)
     hold_s = chance.choice((0, 0, 3, 20))
     servers = [
-        ServerPlan(name, chance.choice((1, 1, 2)), chance.randint(1, 5))
+        ServerPlan(
+            name,
+            chance.choice((1, 1, 2)),
+            chance.randint(1, 5),
+            chance.choice((0, 0, 10)),
+        )
         for name in names
     ]
     return FailoverPlan(
@@ -326,13 +332,16 @@ class World:
                 assert key not in self.attempts, f"two of {key} at once"
                 self.attempt_count += 1
                 self.attempts[key] = self.attempt_count
-                self.at(self.now + LATENCY_S, self._knock, key, self.attempt_count)
+                is_bare = isinstance(action, Probe) and action.is_bare
+                self.at(
+                    self.now + LATENCY_S, self._knock, key, self.attempt_count, is_bare
+                )
             case Abandon():
                 del self.attempts[Connect, server]
             case CancelProbe():
                 del self.attempts[Probe, server]
             case CloseProbe():
-                self._probed.remove(server)
+                self._probed.discard(server)  # bare ones have no connection left
             case Drain():
                 assert self.session is not None
                 assert self.session.server == server
@@ -341,9 +350,15 @@ class World:
                 self._probed.remove(server)
                 self._use(server)
 
-    def _knock(self, key: tuple[type, Server], number: int) -> None:
+    def _knock(self, key: tuple[type, Server], number: int, is_bare: bool) -> None:
         """Let an attempt reach its server."""
-        match self.peer(key[1]).mode:
+        mode = self.peer(key[1]).mode
+        if is_bare:
+            error = {Mode.DOWN: "refused", Mode.HOLE: "timed out"}.get(mode, "")
+            wait_s = CONNECT_TIMEOUT_S if mode is Mode.HOLE else 0.0
+            self.at(self.now + wait_s, self._answer_bare, key, number, error)
+            return
+        match mode:
             case Mode.UP | Mode.FLAP:
                 self._answer(key, number, "")
             case Mode.DOWN:
@@ -351,6 +366,15 @@ class World:
             case Mode.HOLE | Mode.HANG:
                 due_at = self.now + CONNECT_TIMEOUT_S
                 self.at(due_at, self._answer, key, number, "timed out")
+
+    def _answer_bare(self, key: tuple[type, Server], number: int, error: str) -> None:
+        """Answer a probe that ends with the TCP connection: nothing to adopt."""
+        if self.attempts.get(key) != number:
+            return
+        del self.attempts[key]
+        is_good = not error
+        self.policy.on_probe_result(key[1], is_good=is_good, error=error, now=self.now)
+        self.apply()
 
     def _answer(self, key: tuple[type, Server], number: int, error: str) -> None:
         if self.attempts.get(key) != number:
