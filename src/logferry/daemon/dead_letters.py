@@ -283,6 +283,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
         " first_ns INTEGER, last_ns INTEGER, tries INTEGER, size_bytes INTEGER,"
         " is_replayed INTEGER DEFAULT 0, payload BLOB)"
     )
+    # Sums and ages are asked for often; messages need not be read for them.
+    connection.execute(
+        "CREATE INDEX IF NOT EXISTS ages ON letters (last_ns, size_bytes)"
+    )
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
