@@ -140,24 +140,42 @@ def _slow_reopen(configuration: Configuration) -> Iterator[Finding]:
         failover: Any = option(spec.options, "failover")
         wait: Any = option(spec.options, "time_reopen", 0)
         count = 1 + len(option(failover, "servers", ()) or ())  # type: ignore[arg-type] # a tuple
-        if failover is not None and count >= _MANY_SERVERS and wait >= _SLOW_REOPEN_S:
+        if option(spec.options, "backoff") is not None or failover is None:
+            continue
+        if count >= _MANY_SERVERS and wait >= _SLOW_REOPEN_S:
             yield Finding(
                 f"with {count} servers and time-reopen({wait:g}) it takes up to "
                 f"{count * wait:g} s to find the one that works",
                 _given(spec, "time_reopen", "failover"),
-                "add time-reopen(5)",
+                "add backoff(): then the next server is tried at once",
             )
 
 
 def _no_way_back(configuration: Configuration) -> Iterator[Finding]:
     for spec in destinations(configuration).values():
         failover: Any = option(spec.options, "failover")
-        if failover is not None and option(failover, "failback") is None:
+        is_group = spec.kind == "network-load-balancer"  # uses whoever is there
+        if failover is None or is_group:
+            continue
+        if option(failover, "failback") is None:
             yield Finding(
                 "without failback() messages stay with a failover server until it "
                 "fails, too",
                 _given(spec, "failover"),
                 "add failback() to return to the primary server",
+            )
+
+
+def _unnoticed_death(configuration: Configuration) -> Iterator[Finding]:
+    for spec in destinations(configuration).values():
+        failover: Any = option(spec.options, "failover")
+        timeout: Any = option(spec.options, "delivery_timeout", 1)
+        if failover is not None and not timeout:
+            yield Finding(
+                "a server that freezes, or whose packets are dropped, is left only when "
+                "the kernel gives up, after some 15 minutes",
+                _given(spec, "failover"),
+                "add delivery-timeout(10)",
             )
 
 
@@ -197,5 +215,8 @@ RULES = (
     Rule("failover-twice", "A server that is its own failover.", _same_server_twice),
     Rule("slow-reopen", "Many servers and a long time-reopen().", _slow_reopen),
     Rule("failback", "failover() without failback().", _no_way_back),
+    Rule(
+        "delivery-timeout", "failover() without delivery-timeout().", _unnoticed_death
+    ),
     Rule("peer-verify", "TLS that trusts everybody.", _unverified_peer),
 )

@@ -113,11 +113,15 @@ CASES = {
     ),
     "slow-reopen": (
         log(SERVER.format('failover(servers("b" "c"))')),
-        log(SERVER.format('time-reopen(5) failover(servers("b" "c"))')),
+        log(SERVER.format('backoff() failover(servers("b" "c"))')),
     ),
     "failback": (
         log(SERVER.format('failover(servers("b"))')),
         log(SERVER.format('failover(servers("b") failback())')),
+    ),
+    "delivery-timeout": (
+        log(SERVER.format('failover(servers("b"))')),
+        log(SERVER.format('delivery-timeout(10) failover(servers("b"))')),
     ),
     "peer-verify": (
         log(SERVER.format('transport("tls") tls(peer-verify(no))')),
