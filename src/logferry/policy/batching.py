@@ -13,8 +13,8 @@ that many keys, each with little, cannot stop the whole.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -55,7 +55,6 @@ class Bin(Generic[T]):
     leases: list[T] = field(default_factory=list)
     count: int = 0
     size: int = 0
-    is_full: bool = False
 
 
 class Batching(Generic[T]):
@@ -65,7 +64,9 @@ class Batching(Generic[T]):
         self.plan = plan
         self.held_count = 0
         self._bins: OrderedDict[int, Bin[T]] = OrderedDict()
-        self._open: dict[bytes, int] = {}
+        self._open: dict[bytes, int] = {}  # by key: the bin that takes more
+        self._full: dict[int, Bin[T]] = {}
+        self._groups: dict[bytes, deque[int]] = {}  # the bins of each, oldest first
         self._last_key: bytes | None = None
         self._next_number = 0
 
@@ -93,7 +94,7 @@ class Batching(Generic[T]):
         """Let nothing more into the open bin of ``key``."""
         number = self._open.pop(key, None)
         if number is not None:
-            self._bins[number].is_full = True
+            self._full[number] = self._bins[number]
 
     def add(
         self, lease: T, *, key: bytes, group: bytes, count: int, size: int, now: float
@@ -105,6 +106,8 @@ class Batching(Generic[T]):
             self._next_number += 1
             self._bins[number] = Bin(key, group, now, now)
             self._open[key] = number
+            if group:
+                self._groups.setdefault(group, deque()).append(number)
         found = self._bins[number]
         found.leases.append(lease)
         found.count += count
@@ -138,23 +141,39 @@ class Batching(Generic[T]):
             is_flushing: do not wait for more (the destination stops).
 
         """
-        waiting: set[bytes] = set()  # groups whose older bin is not ready yet
-        for number, found in self._bins.items():
-            if found.group in waiting or is_busy(found.group):
+        # Full bins first: while more comes in, the many others need not be looked at.
+        number = self._first(self._full, is_busy)
+        if number is None and (
+            is_flushing
+            or self.is_replete
+            or (is_drained and not self.plan.timeout_s and not self.plan.idle_s)
+        ):
+            number = self._first(self._bins, is_busy)
+        elif number is None:
+            number = self._first(self._due(now), is_busy)
+        return None if number is None else self._remove(number)
+
+    def _first(
+        self, candidates: Mapping[int, Bin[T]], is_busy: Callable[[bytes], bool]
+    ) -> int | None:
+        """Return the oldest candidate whose group has nothing older and may go."""
+        for number, found in candidates.items():
+            group = found.group
+            if group and self._groups[group][0] != number:
                 continue
-            is_ready = (
-                found.is_full
-                or is_flushing
-                or self.is_replete
-                or (is_drained and not self.plan.timeout_s and not self.plan.idle_s)
-                or now >= self._due_at(found)
-            )
-            if is_ready:
-                self._remove(number, found)
-                return found
-            if found.group:
-                waiting.add(found.group)
+            if not is_busy(group):
+                return number
         return None
+
+    def _due(self, now: float) -> dict[int, Bin[T]]:
+        """Return the bins whose time is over."""
+        due = {}
+        for number, found in self._bins.items():
+            if self._due_at(found) <= now:
+                due[number] = found
+            elif not self.plan.idle_s:
+                break  # those behind it were opened later
+        return due
 
     def _due_at(self, found: Bin[T]) -> float:
         moments = []
@@ -164,21 +183,33 @@ class Batching(Generic[T]):
             moments.append(found.changed_at + self.plan.idle_s)
         return min(moments, default=float("inf"))
 
-    def _remove(self, number: int, found: Bin[T]) -> None:
-        del self._bins[number]
+    def _remove(self, number: int) -> Bin[T]:
+        found = self._bins.pop(number)
+        self._full.pop(number, None)
         if self._open.get(found.key) == number:
             del self._open[found.key]
+        if found.group:
+            numbers = self._groups[found.group]
+            numbers.popleft()
+            if not numbers:
+                del self._groups[found.group]
         self.held_count -= found.count
+        return found
 
     def next_deadline(self) -> float | None:
         """Return when the first incomplete bin must go, if ever."""
-        due = min((self._due_at(item) for item in self._bins.values()), default=None)
-        return None if due is None or due == float("inf") else due
+        if not self._bins or not (self.plan.timeout_s or self.plan.idle_s):
+            return None
+        if self.plan.idle_s:
+            return min(map(self._due_at, self._bins.values()))
+        return self._due_at(next(iter(self._bins.values())))
 
     def clear(self) -> list[Bin[T]]:
         """Give up all bins and return them, oldest first."""
         bins = list(self._bins.values())
         self._bins.clear()
         self._open.clear()
+        self._full.clear()
+        self._groups.clear()
         self.held_count = 0
         return bins

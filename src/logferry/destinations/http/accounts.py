@@ -93,13 +93,11 @@ class Accounts:
         """So many workers may be busy."""
         self._workers.value = count
 
-    def on_request(
-        self, target: Server, url: str, code: int, *, is_retry: bool
-    ) -> None:
+    def on_request(self, target: Server, code: int, *, is_retry: bool) -> None:
         """A request was answered; ``code`` is 0 when it was not."""
         self._metrics.counter(
             "output_http_requests_total",
-            {**self._labels, "url": url, "response_code": str(code)},
+            {**self._labels, "url": target.name, "response_code": str(code)},
             level=1,
             dynamic=True,
         ).add(1)

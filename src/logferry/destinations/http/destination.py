@@ -58,6 +58,8 @@ _SETTLE_GRACE_S = 2.0
 
 _WAIT_STEP_S = 0.005
 
+_CRASH_PAUSE_S = 1.0
+
 
 class HttpDestination:
     """One running ``http()`` driver. Raises ``TlsFailed`` for unusable TLS files."""
@@ -229,15 +231,26 @@ class HttpDestination:
         return "\n".join(values.get(text, "") for text in self._partition).encode()
 
     async def _deliver(self, worker: Worker, load: Load) -> None:
+        pause_s = 0.0
         try:
             await worker.deliver(load)
+        except Exception:
+            pause_s = _CRASH_PAUSE_S  # a bug of ours must not become a busy loop
+            raise
         finally:
             self._groups[load.group] -= 1
             if not self._groups[load.group]:
                 del self._groups[load.group]
-            self._busy.discard(worker)
-            self._rest(worker)
-            self._schedule()
+            if pause_s and self._loop is not None:
+                self._loop.call_later(pause_s, self._release, worker)
+            else:
+                self._release(worker)
+
+    def _release(self, worker: Worker) -> None:
+        """Take a worker back that has no batch any more."""
+        self._busy.discard(worker)
+        self._rest(worker)
+        self._schedule()
 
     def _rest(self, worker: Worker) -> None:
         """Let an idle worker wait for work, unless there are too many now."""

@@ -159,14 +159,14 @@ class Worker:
             reply = await self._exchange(outgoing)
         except TransportError as error:
             self._last_text = ""
-            shared.accounts.on_request(target, url, 0, is_retry=step.tries > 1)
+            shared.accounts.on_request(target, 0, is_retry=step.tries > 1)
             shared.environment.log.emit(
                 events.RequestFailed(url, str(error), self.number, shared.id)
             )
             return Answer(Verdict.FAILED, str(error))
         latency_s = clock() - started_at
         code = reply.status
-        shared.accounts.on_request(target, url, code, is_retry=step.tries > 1)
+        shared.accounts.on_request(target, code, is_retry=step.tries > 1)
         self._owner.on_latency(latency_s, is_overload=code in OVERLOAD_CODES)
         verdict = shared.statuses.verdict(code)
         self._last_text = reply.text
