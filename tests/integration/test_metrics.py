@@ -152,7 +152,8 @@ async def test_a_dead_server_shows_as_unreachable_queued_and_dropped(tmp_path):
             ),
         )
         rows, samples = await read(daemon)
-        await daemon.ctl("RELOAD")
+        line = await daemon.wait_for("Destination queue full, dropping messages")
+        assert "driver='d_net#0', count='3', queue_len='5'" in line
     assert rows["dst.network", "d_net#0", instance, "queued"] == ("a", 5)
     assert rows["dst.network", "d_net#0", instance, "processed"] == ("a", 8)
     assert value_of(samples, "output_unreachable", id="d_net#0") == 1

@@ -221,6 +221,28 @@ log {{ source(s); destination(d); }};
         writer.close()
 
 
+async def test_a_destination_without_keep_alive_connects_anew_at_a_reload(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY)
+    text = f"""
+options {{ log-level(debug); }};
+source s {{ network(ip({PRIMARY}) port({port})); }};
+destination d {{ network("{PRIMARY}" port({out}) keep-alive(no)); }};
+log {{ source(s); destination(d); }};
+"""
+    async with (
+        Collector(PRIMARY, out) as collector,
+        Daemon(text, tmp_path) as daemon,
+        Sender(PRIMARY, port) as sender,
+    ):
+        await sender.send(1)
+        await collector.wait_for_lines(1)
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await collector.wait_for_connections(2)
+        await sender.send(1)
+        await collector.wait_for_lines(2)
+        assert (await daemon.ctl("LOG", "LEVEL")).strip().endswith("set to 2")
+
+
 async def test_an_unchanged_destination_keeps_its_connection_and_its_server(tmp_path):
     port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
     plan = Plan(port, out, tmp_path)

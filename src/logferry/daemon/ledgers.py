@@ -14,11 +14,13 @@ the counters leaves them alone: a ledger that somebody may set back proves nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from logferry.queues.memory import MemoryQueue
+from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -40,10 +42,47 @@ class _Labelled(Protocol):
         """The labels of all its series."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueueFull(Event):
+    """A queue was full and nothing held its sources back."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Destination queue full, dropping messages"
+
+    driver: str
+    count: int
+    queue_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsDropped(Event):
+    """Records were given up for another reason."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Messages dropped"
+
+    driver: str
+    reason: str
+    count: int
+
+
 @dataclass(slots=True)
 class _Followed:
     queue: Queue
     labels: dict[str, str]
+    reported: Counter[str] = field(default_factory=Counter)
+
+    def news(self) -> Iterator[Event]:
+        """Yield what was dropped since the last call, by reason."""
+        ledger = self.queue.ledger
+        dropped = ledger.dropped + ledger.rejected
+        for reason, count in (dropped - self.reported).items():
+            driver = self.labels["id"]
+            if reason == "queue-full":
+                yield QueueFull(driver, count, self.queue.count)
+            else:
+                yield RecordsDropped(driver, reason, count)
+        self.reported = dropped
 
 
 class Ledgers:
@@ -61,7 +100,13 @@ class Ledgers:
         labels = {"driver": spec.kind, "id": spec.id}
         if isinstance(destination, _Labelled):
             labels.update(destination.metric_labels)
-        self._followed[name] = _Followed(queue, labels)
+        known = self._followed.get(name)
+        reported = known.reported if known is not None else Counter[str]()
+        self._followed[name] = _Followed(queue, labels, reported)
+
+    def take_news(self) -> list[Event]:
+        """Return what was dropped since the last call: an event by queue and reason."""
+        return [event for item in self._followed.values() for event in item.news()]
 
     def forget(self, name: str) -> None:
         """Show the last state of a queue that ends."""

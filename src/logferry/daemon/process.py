@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from logferry.config.options import GlobalOptions, MetricsPageOptions
     from logferry.daemon.selflog import SelfLog
     from logferry.destinations.base import Destination
+    from logferry.telemetry.events import Event
 
 __all__ = ["Daemon", "DaemonOptions"]
 
@@ -125,6 +126,7 @@ class Daemon:
         self._service = ServiceNotifier()
         self._identity = find_identity(options.user, options.group)
         self.log = log
+        self._verbosity = log.verbosity  # as the command line has it
         self._state = SqliteState(options.state_file, log)
         self.environment = Environment(
             log=log,
@@ -149,7 +151,7 @@ class Daemon:
         self._hurry_requested = asyncio.Event()
         self._reload = Reload(options.config_file, self.environment, self._queues)
         self._change = asyncio.Lock()  # of the topology: one at a time
-        self._stats_clock = StatsClock(self.environment)
+        self._stats_clock = StatsClock(self.environment, self._take_news)
         self._page = make_page(self.environment) if make_page is not None else None
 
     async def run(self, configuration: Configuration) -> None:
@@ -166,7 +168,6 @@ class Daemon:
             await self._state.close()
 
     async def _run(self, configuration: Configuration) -> None:
-        verbosity = self.log.verbosity
         if self._options.is_startup_debugged:
             self.log.verbosity = Verbosity.DEBUG
         topology = build_topology(configuration, self.environment, self._queues)
@@ -190,7 +191,8 @@ class Daemon:
         self._watch_signals()
         self._settle_memory()
         self.log.emit(events.StartingUp(__version__, "logferry"))
-        self.log.verbosity = verbosity
+        if self._options.is_startup_debugged:
+            self.log.verbosity = self._verbosity
         self._service.ready(f"running {self._options.config_file}")
         self._on_ready()
         if not self._options.is_startup_check:
@@ -199,7 +201,10 @@ class Daemon:
         self.log.emit(events.ShuttingDown(__version__, "logferry"))
         if self._options.control:
             await self._control.stop()
+        self._stats_clock.report()
         self._stats_clock.stop()
+        if self._page is not None:
+            await self._page.stop()
         await self._stop_topology()
         self._remove_pid_file()
 
@@ -247,6 +252,8 @@ class Daemon:
         """Take over what the configuration says of counters and stores."""
         options = cast("GlobalOptions", self.configuration.options)
         self._stats_clock.set(stats_options(options))
+        if "log_level" in options.given and self._verbosity is Verbosity.DEFAULT:
+            self.log.verbosity = Verbosity(options.log_level)
         letters = cast("DeadLetterOptions | None", options.dead_letters)
         chosen = letters or DeadLetterOptions()
         self.dead_letters.limits = LetterLimits(chosen.capacity_bytes, chosen.max_age)
@@ -258,6 +265,12 @@ class Daemon:
             await self._page.set(
                 cast("MetricsPageOptions | None", options.metrics_page)
             )
+
+    def _take_news(self) -> list[Event]:
+        """Return what was dropped lately, and why."""
+        if self.topology is None:
+            return []
+        return self.topology.retirement.ledgers.take_news()
 
     def request_stop(self) -> None:
         """End the run; asked twice, without waiting for deliveries."""

@@ -2,13 +2,14 @@
 What happens to counters as time goes by (``options { stats( … ) }``).
 
 ``freq()`` writes them into the internal log, ``lifetime()`` forgets dynamic ones that
-no longer move, ``max-dynamics()`` bounds their number.
+no longer move, ``max-dynamics()`` bounds their number. What was dropped is said once a
+second, never once a message.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["LogStatistics", "StatsClock", "stats_options"]
 
 _SWEEPS_PER_LIFETIME = 4
+
+_NEWS_INTERVAL_S = 1.0
+"""Drops of one kind are said once in so long, with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,22 @@ def stats_options(options: GlobalOptions) -> StatsOptions:
 
 
 class StatsClock:
-    """Two timers."""
+    """
+    The timers of the counters.
 
-    def __init__(self, environment: Environment) -> None:
+    Args:
+        environment: the counters, and the log.
+        take_news: returns events that are due: what was dropped, and why.
+
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        take_news: Callable[[], Iterable[Event]] = tuple,
+    ) -> None:
         self._environment = environment
+        self._take_news = take_news
         self._options: StatsOptions | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -69,6 +85,7 @@ class StatsClock:
         metrics.level = options.level
         metrics.dynamics_max = options.max_dynamics
         self._options = options
+        self._arm("news", _NEWS_INTERVAL_S)
         self._arm("sweep", options.lifetime / _SWEEPS_PER_LIFETIME)
         if options.freq:
             self._arm("log", options.freq)
@@ -79,12 +96,19 @@ class StatsClock:
 
     def _on_timer(self, name: str, delay_s: float) -> None:
         assert self._options is not None
-        if name == "sweep":
+        if name == "news":
+            self.report()
+        elif name == "sweep":
             now = self._environment.clock()
             self._environment.metrics.expire(now, self._options.lifetime)
         else:
             self._environment.log.emit(self.statistics())
         self._arm(name, delay_s)
+
+    def report(self) -> None:
+        """Say what was dropped since the last time."""
+        for event in self._take_news():
+            self._environment.log.emit(event)
 
     def statistics(self) -> LogStatistics:
         """Return the event for the internal log."""

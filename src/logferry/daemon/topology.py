@@ -154,6 +154,8 @@ class Topology:
 
     async def _keep_destination(self, spec: Spec, old: Topology) -> bool:
         """Go on with a driver that did not change; tell whether there is one."""
+        if not getattr(spec.options, "keep_alive", True):
+            return False  # its connection ends with every reload
         name = destination_kinds()[spec.kind].queue_name(spec)
         running = _take_same(old.destinations, spec)
         if running is None:
