@@ -31,5 +31,6 @@ class ParserOptions(Options):
     internal = Option(
         YesNo(),
         default=False,
-        doc="Show the counters of this parser only at a higher stats level.",
+        doc="Marks a parser whose counters are of no interest.",
+        no_effect="the counters of all parsers are shown alike",
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Code
 
-__all__ = ["PythonFailed", "find_name", "make_component"]
+__all__ = ["PythonFailed", "find_name", "load_module", "make_component"]
 
 
 class PythonFailed(Exception):
@@ -41,8 +41,17 @@ def find_name(code: Sequence[Code], name: str) -> Any:
     if not dot:
         raise PythonFailed(f"no python {{ … }} block defines {name}")
     try:
-        return getattr(importlib.import_module(place), last)
-    except (ImportError, AttributeError) as error:
+        return getattr(load_module(place), last)
+    except AttributeError as error:
+        raise PythonFailed(f"cannot import {name}: {error}") from error
+
+
+def load_module(name: str) -> ModuleType:
+    """Import a module of the user's. Raises ``PythonFailed``."""
+    install()
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
         raise PythonFailed(f"cannot import {name}: {error}") from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from logferry.codegen.python.code import PythonFailed, find_name
+from logferry.codegen.python.code import PythonFailed, find_name, load_module
 from logferry.config.kinds import TextKind, Words, text_of, values_of
 from logferry.config.nodes import Argument, Arrow, Number, Span, Word
 from logferry.config.schema import Option, Options, Scope
@@ -76,6 +76,8 @@ def check_class(options: Options, name: str, scope: Scope) -> None:
     if not name:
         return
     try:
+        for module in getattr(options, "loaders", ()):
+            load_module(module)
         find_name(scope.code, name)
     except PythonFailed as error:
         span = next(iter(options.given.values()), options.span)
