@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Setup", "persist_name"]
 
-_HELD_BATCHES = 16
+_HELD_BATCHES = 64
 """Keys that come in turns: so many full batches are collected before one must go."""
 
 
