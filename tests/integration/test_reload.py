@@ -125,6 +125,22 @@ async def goes_on(*collectors: Collector) -> None:
     )
 
 
+async def all_arrive(daemon: Daemon, sent: int, *collectors: Collector) -> None:
+    """Wait until every number arrived; say what is missing if that never happens."""
+    try:
+        async with asyncio.timeout(60):
+            while len(arrived(*collectors)) < sent:
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        missing = sorted(set(range(sent)) - set(arrived(*collectors)))
+        raise AssertionError(
+            f"{len(missing)} of {sent} are missing, such as {missing[:5]}\n"
+            + await daemon.ctl("POOL")
+            + await daemon.ctl("QUEUES")
+            + "\n".join(daemon.events[-30:])
+        ) from None
+
+
 @pytest.mark.slow
 async def test_reloads_under_load_and_failed_over_lose_nothing(tmp_path):
     port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
@@ -151,9 +167,7 @@ async def test_reloads_under_load_and_failed_over_lose_nothing(tmp_path):
                 assert answer.startswith("FAIL" if is_broken else "OK"), daemon.events
                 await goes_on(primary, backup, third)
             sent = await stream.end()
-            async with asyncio.timeout(60):
-                while len(arrived(primary, backup, third)) < sent:
-                    await asyncio.sleep(0.2)
+            await all_arrive(daemon, sent, primary, backup, third)
             ledger = await daemon.ctl("STATS", "PROMETHEUS")
         await primary.stop()
         counts = arrived(primary, backup, third)
