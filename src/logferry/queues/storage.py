@@ -182,6 +182,8 @@ class Storage:
             "SELECT r.first, r.count, length(r.data), g.ranges"
             " FROM rows r LEFT JOIN gone g USING (first)"
         ):
+            if not all(isinstance(item, int) for item in (first, row_count, size)):
+                raise CorruptRecord("a column has an impossible type")
             gone = sum(stop - start for start, stop in decode_ranges(data, row_count))
             next_first = max(next_first, first + row_count)
             count += row_count - gone
