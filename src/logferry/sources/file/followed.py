@@ -35,6 +35,8 @@ __all__ = ["LINGER_S", "FollowedPath", "Piece"]
 LINGER_S: Final = 10.0
 """How long a file is read on after it was renamed or removed and nothing came."""
 
+_COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z")
+
 Piece = tuple["Frames", Settlement, int]
 """Frames, whose they are, and where they end in their file."""
 
@@ -87,6 +89,8 @@ class FollowedPath:
         )
         for mark in marks:
             self._resume(mark, inherited.get((mark.device, mark.inode)))
+        if self._files:
+            self._add_unmarked()
         self._open_current(reads_old=reads_old or bool(marks))
         self._on_advance()
 
@@ -99,6 +103,30 @@ class FollowedPath:
             return
         file = self._add(descriptor, settlement or Settlement(mark.offset))
         file.is_current = False  # until the path is looked at
+
+    def _add_unmarked(self) -> None:
+        """
+        Find files that had our name after the marked ones, and lost it to rotation.
+
+        The last place that was persisted may be a moment older than a crash: a file
+        that came and went since then has no mark. It is younger than the last marked
+        file, has our name with something behind it, and is not compressed.
+        """
+        last = self._files[-1]
+        if self._is_named(last):
+            return
+        since = os.fstat(last.descriptor).st_mtime_ns
+        known = {(file.device, file.inode) for file in self._files}
+        for name in _rotated_since(self.path, since):
+            try:
+                descriptor = open_file(name)
+            except OSError:
+                continue
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) in known:
+                os.close(descriptor)
+            else:
+                self._add(descriptor, Settlement(0)).is_current = False
 
     def _find(self, mark: Mark) -> int | None:
         """Open the marked file under its own name or that of a neighbour."""
@@ -289,3 +317,21 @@ def _open_if_marked(name: str, mark: Mark) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _rotated_since(path: str, since_ns: int) -> list[str]:
+    """Return younger files called ``path`` and something, oldest first."""
+    found = []
+    try:
+        with os.scandir(Path(path).parent) as entries:
+            for entry in entries:
+                is_ours = entry.path.startswith(path) and entry.path != path
+                if not is_ours or entry.path.endswith(_COMPRESSED):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    changed_ns = entry.stat().st_mtime_ns
+                    if changed_ns >= since_ns:
+                        found.append((changed_ns, entry.path))
+    except OSError:
+        return []
+    return [name for _, name in sorted(found)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -167,6 +168,22 @@ def test_a_file_that_was_rotated_while_nobody_ran_is_read_to_its_end(
     site.append(b"three\n")
     site.crash()
     assert site.read() == b"two\nthree\n"
+
+
+def test_a_file_that_came_and_went_since_the_last_mark_is_found(site: Site) -> None:
+    site.append(b"one\n")
+    site.read()
+    site.followed.save()
+    for number, text in enumerate((b"two\n", b"three\n", b"four\n"), 1):
+        site.path.rename(f"{site.path}.{number}")
+        site.append(text)
+        stamp_ns = 10**18 + number
+        os.utime(site.path, ns=(stamp_ns, stamp_ns))
+    os.utime(f"{site.path}.1", ns=(10**18, 10**18))
+    site.path.with_name("app.log.0.gz").write_bytes(b"compressed")
+    site.path.with_name("other.log").write_bytes(b"another's\n")
+    site.crash()
+    assert site.read() == b"two\nthree\nfour\n"
 
 
 def test_another_file_with_the_same_inode_is_read_from_its_beginning(
