@@ -160,8 +160,9 @@ def _places(options: Any) -> Iterator[str]:
         yield host if port in {None, -1} else f"{host}:{port}"
     elif isinstance(port, int | str) and port != -1:
         yield f":{port}"
-    for target in (getattr(options, "targets", None) or ())[1:]:
-        yield f"and {target}"
+    targets = getattr(options, "targets", None)
+    if isinstance(targets, tuple):  # http() has a method of that name
+        yield from (f"and {target}" for target in targets[1:])
     failover = getattr(options, "failover", None)
     for server in getattr(failover, "servers", None) or ():
         yield f"or {server}"
