@@ -530,6 +530,29 @@ async def test_the_metrics_page_serves_prometheus(tmp_path):
             await asyncio.to_thread(fetch)
 
 
+async def test_the_page_of_several_workers_shows_them_all(tmp_path):
+    scene = Scene()
+    page = free_port(HOST)
+    text = scene.text(1) + f"options {{ metrics-page(ip({HOST}) port({page})); }};"
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(text, tmp_path, "--processes", "2"),
+    ):
+        senders = [Sender(HOST, scene.port) for _ in range(6)]
+        for sender in senders:
+            async with sender:
+                await sender.send(1)
+        await out.wait_for_lines(6)
+
+        def fetch() -> str:
+            url = f"http://{HOST}:{page}/metrics"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read().decode()
+
+        samples = parse_prometheus(await asyncio.to_thread(fetch))
+    assert value_of(samples, "input_events_total", id="s_net#0") == 6
+
+
 async def test_legacy_rows_can_be_had_in_prometheus_form(tmp_path):
     async with Daemon(Scene().text(0), tmp_path) as daemon:
         plain = await daemon.ctl("STATS", "PROMETHEUS")

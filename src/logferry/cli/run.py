@@ -26,9 +26,9 @@ from logferry.errors import ConfigError, LogferryError
 from logferry.runtime.environment import wall_clock
 
 if TYPE_CHECKING:
-    from logferry.config.options import GlobalOptions
+    from logferry.config.options import GlobalOptions, MetricsPageOptions
     from logferry.daemon.crew import Crew
-from logferry.web.metrics_page import MetricsPage
+from logferry.web.metrics_page import MetricsPage, page_of
 
 __all__ = ["arguments", "main", "run_daemon"]
 
@@ -134,10 +134,15 @@ def run_daemon(
     if count > 1:
         from logferry.daemon.crew import Crew
 
-        return _run_crew(Crew(options, count, log, verbosity, on_ready))
+        crew = Crew(options, count, log, verbosity, on_ready)
+        page = MetricsPage(log, lambda: crew.answer("STATS", ["PROMETHEUS"]))
+        place = cast("MetricsPageOptions | None", globals_.metrics_page)
+        return _run_crew(crew, page, place)
 
     async def live() -> None:
-        await Daemon(options, log, on_ready, MetricsPage).run(configuration)
+        # A worker of a crew serves no page: the supervisor does, for all of them.
+        make_page = page_of if options.worker_count == 1 else None
+        await Daemon(options, log, on_ready, make_page).run(configuration)
 
     try:
         lock = _take_state(options)
@@ -157,11 +162,15 @@ def run_daemon(
     return EXIT_GOOD
 
 
-def _run_crew(crew: Crew) -> int:
+def _run_crew(crew: Crew, page: MetricsPage, place: MetricsPageOptions | None) -> int:
     """Run the supervisor of several workers; return the exit status."""
 
     async def live() -> None:
-        await crew.run()
+        await page.set(place)
+        try:
+            await crew.run()
+        finally:
+            await page.stop()
 
     try:
         _run(live())

@@ -19,12 +19,14 @@ from logferry.errors import TransportError
 from logferry.telemetry.events import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp import web
 
     from logferry.config.options import MetricsPageOptions
-    from logferry.runtime.environment import Environment
+    from logferry.runtime.environment import Environment, Log
 
-__all__ = ["MetricsPage"]
+__all__ = ["MetricsPage", "page_of"]
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -39,10 +41,18 @@ class MetricsPageOpened(Event):
 
 
 class MetricsPage:
-    """The page of one daemon; ``set`` moves it, ``stop`` ends it."""
+    """
+    The page; ``set`` moves it, ``stop`` ends it.
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    Args:
+        log: told where the page is.
+        render: returns the counters as text.
+
+    """
+
+    def __init__(self, log: Log, render: Callable[[], Awaitable[str]]) -> None:
+        self._log = log
+        self._render = render
         self._place: tuple[str, int] | None = None
         self._runner: web.AppRunner | None = None
 
@@ -78,14 +88,13 @@ class MetricsPage:
         self._runner = runner
         bound = runner.addresses[0]
         url = f"http://{bound[0]}:{bound[1]}/metrics"
-        self._environment.log.emit(MetricsPageOpened(url))
+        self._log.emit(MetricsPageOpened(url))
 
     async def _answer(self, request: web.Request) -> web.Response:
         from aiohttp import web
 
         del request
-        metrics = self._environment.metrics
-        text = render_exposition(metrics, metrics.level)
+        text = await self._render()
         return web.Response(body=text.encode(), headers={"Content-Type": _CONTENT_TYPE})
 
     async def stop(self) -> None:
@@ -94,3 +103,12 @@ class MetricsPage:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
+
+
+def page_of(environment: Environment) -> MetricsPage:
+    """Return the page of the counters of one process."""
+
+    async def render() -> str:
+        return render_exposition(environment.metrics, environment.metrics.level)
+
+    return MetricsPage(environment.log, render)
