@@ -268,6 +268,26 @@ async def test_a_proxy_is_asked_for_the_whole_url(tmp_path: Path):
         assert scene[0].requests[0].path == "http://nowhere.invalid/x"
 
 
+async def test_an_ipv6_address_in_brackets(tmp_path: Path):
+    async with WebServer("::1") as server:
+        options = f'url("http://[::1]:{server.port}/x?$HOST")'
+        async with HttpScene(tmp_path, options) as scene:
+            scene.push([LINE])
+            await scene.settled()
+        assert server.requests[0].path == "/x?mymachine"
+        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+async def test_throttle_limits_messages_each_second(tmp_path: Path):
+    options = 'url("%0/") batch-lines(100) throttle(100)'
+    async with HttpScene(tmp_path, options, None) as scene:
+        scene.send(150)
+        started = asyncio.get_running_loop().time()
+        await scene.settled()
+        assert asyncio.get_running_loop().time() - started >= 0.4
+        assert sum(item.body.count(b"number") for item in scene[0].requests) == 150
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
