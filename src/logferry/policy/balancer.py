@@ -33,12 +33,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logferry.policy.health import Fitness, Health, HealthPlan
+from logferry.policy.health import Fitness, Health
 from logferry.policy.lineup import Lineup
-from logferry.policy.pool import Pool, Server, ServerPlan
+from logferry.policy.pool import Pool, Server
 from logferry.policy.share import (
     Balance,
     Rounds,
@@ -46,6 +45,13 @@ from logferry.policy.share import (
     Turns,
     least_loaded,
     sticky,
+)
+from logferry.policy.target import (
+    BalancerPlan,
+    Choice,
+    Member,
+    ProbePlan,
+    TargetReport,
 )
 from logferry.policy.target_events import (
     TargetFailed,
@@ -60,88 +66,9 @@ if TYPE_CHECKING:
 __all__ = ["Balancer", "BalancerPlan", "Choice", "ProbePlan", "TargetReport"]
 
 _LATENCY_WEIGHT = 0.2  # of the newest measurement in the moving average
-_LATENCY_DECAY_S = 5.0  # an old measurement fades: who was slow is asked again
 _LATENCY_MIN_S = 0.0001  # who was never measured is fast, not infinitely fast
 _WARMING_STEP = 0.01  # of slow-start(): shares of warming targets grow in such steps
 _SHARE_MIN = 0.1  # of its weight, at the beginning of a slow start
-
-
-@dataclass(frozen=True, slots=True)
-class ProbePlan:
-    """Active probes: time from one to the next, and the share of it left to chance."""
-
-    interval_s: float
-    jitter: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class BalancerPlan:
-    """
-    How to balance.
-
-    Attributes:
-        targets: the targets as configured, at least one.
-        workers: how many workers there are.
-        balance: the way to spread load.
-        health: when a target is given up and trusted again.
-        ejected_share_max: above this share of failed targets all are used; 1 is never.
-        slow_start_s: for how long a recovered target warms up.
-        probe: active probes, if any.
-
-    """
-
-    targets: tuple[ServerPlan, ...]
-    workers: int = 1
-    balance: Balance = Balance.WORKERS
-    health: HealthPlan = field(default_factory=HealthPlan)
-    ejected_share_max: float = 1.0
-    slow_start_s: float = 0.0
-    probe: ProbePlan | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A target for one batch; ``is_trial``: the batch should be a small one."""
-
-    target: Server
-    is_trial: bool = False
-
-
-@dataclass(slots=True)
-class _Member:
-    """What is known of one target."""
-
-    health: Health
-    in_flight: int = 0
-    is_on_trial: bool = False  # a batch is with it to find out
-    blames: set[int] = field(default_factory=set)
-    is_faulty: bool = False  # it failed for another reason than a blame
-    latency_s: float = 0.0
-    measured_at: float = 0.0
-    since: float = 0.0
-    why: str = ""
-    probe_due_at: float | None = None
-    is_out: bool = False  # what was last said of it
-
-    def faded(self, now: float) -> float:
-        """Return the latency, less the older its last measurement is."""
-        age_s = max(0.0, now - self.measured_at)
-        return self.latency_s * math.exp(-age_s / _LATENCY_DECAY_S)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetReport:
-    """One target for ``ctl pool``; times are monotonic seconds."""
-
-    target: Server
-    fitness: Fitness
-    since: float
-    why: str
-    retry_at: float | None
-    in_flight: int
-    latency_s: float
-    seats: int
-    is_drained: bool
 
 
 class Balancer:
@@ -156,7 +83,7 @@ class Balancer:
         self._chance = chance
         self._workers = plan.workers
         self._members = {
-            target: _Member(Health(plan.health, now, chance), since=now)
+            target: Member(Health(plan.health, now, chance), since=now)
             for target in self.pool.servers
         }
         self._seats = Seats()
@@ -393,7 +320,7 @@ class Balancer:
         self._change()
         self.version += 1
 
-    def _end(self, choice: Choice) -> _Member:
+    def _end(self, choice: Choice) -> Member:
         member = self._members[choice.target]
         assert member.in_flight > 0
         member.in_flight -= 1
