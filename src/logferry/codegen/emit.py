@@ -29,6 +29,7 @@ class Constants:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self._names: dict[tuple[type, Any], str] = {}
+        self._next_numbers: dict[str, int] = {}  # thousands share a hint
 
     def bind(self, value: Any, hint: str) -> str:
         """Return the name of ``value``; equal hashable values share one."""
@@ -49,9 +50,10 @@ class Constants:
         base = _not_a_name.sub("_", hint).strip("_") or "value"
         if base[0].isdigit():
             base = f"_{base}"
-        name, number = base, 2
+        name, number = base, self._next_numbers.get(base, 2)
         while name in self.values:
             name, number = f"{base}_{number}", number + 1
+        self._next_numbers[base] = number
         return name
 
 
