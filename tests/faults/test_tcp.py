@@ -461,3 +461,28 @@ async def test_switch_during_stop_delivers_to_the_next_server(tmp_path: Path) ->
         assert broken_laws(3000, connections, losses=1, excused=excused) == []
         # A frozen kernel acknowledged all of it: excused is what it took with it.
         assert excused in {0, 1000}
+
+
+async def test_reset_during_stop_still_reaches_the_next_server(tmp_path: Path) -> None:
+    """What was under way when both happened at once is delivered, not forgotten."""
+    port = free_port(A, B)
+    with socket.create_server((A, port)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        text = f'network("{A}" port({port}) time-reopen(0.3) failover(servers("{B}")))'
+        relay = Relay(tmp_path, text)
+        async with Reader(tmp_path, "b", B, port) as b:
+            async with relay:
+                victim, _ = await asyncio.to_thread(listener.accept)
+                listener.close()
+                sending = asyncio.create_task(relay.sender.send(20_000))
+                unread = await full_buffer(victim)
+                accepted = await relay.counter("processed")
+                stopping = asyncio.create_task(relay.daemon.stop())
+                await relay.daemon.wait_for("shutting down")
+                victim.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                victim.close()
+                assert await stopping == 0
+                sending.cancel()
+            first = unread // LINE_BYTES
+            assert first < accepted
+            assert numbers(b.lines()) == list(range(first, accepted))

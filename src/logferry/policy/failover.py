@@ -302,6 +302,18 @@ class Failover:
             deadlines.append(self.retry_at)
         return min(deadlines, default=None)
 
+    def may_connect_before(self, deadline: float) -> bool:
+        """Tell whether waiting until ``deadline`` may bring a connection."""
+        match self.state:
+            case State.IDLE:
+                return False
+            case State.UP:
+                return True
+            case State.CONNECTING:
+                return self._search.round_count == 0
+        assert self.retry_at is not None
+        return self.retry_at <= deadline and self._search.round_count == 0
+
     def take_actions(self) -> list[Action]:
         """Return what is to be done, in order, and forget it."""
         actions, self._actions = self._actions, []

@@ -705,3 +705,22 @@ def test_stop_cancels_attempt_and_probe():
     policy.stop()
     p, f = policy.servers
     assert policy.take_actions() == [Abandon(f), CancelProbe(p)]
+
+
+def test_waiting_for_a_connection_makes_sense_while_the_list_is_not_in_vain():
+    stage = Stage("p", "f1", "f2", reopen_delay_s=5, up="f2")
+    policy = stage.policy
+    assert policy.state is State.WAITING  # p refused; f1 is tried at 5, f2 at 10
+    assert policy.may_connect_before(5)
+    assert not policy.may_connect_before(4)
+    stage.run(10)
+    assert stage.connected_to == "f2"
+    assert policy.may_connect_before(10)
+    policy.stop()
+    assert not policy.may_connect_before(99)
+
+
+def test_waiting_for_a_connection_makes_no_sense_when_the_whole_list_has_failed():
+    stage = Stage("p", "f", reopen_delay_s=1)
+    stage.run(1.5)
+    assert not stage.policy.may_connect_before(99)

@@ -172,8 +172,8 @@ def _unnoticed_death(configuration: Configuration) -> Iterator[Finding]:
         timeout: Any = option(spec.options, "delivery_timeout", 1)
         if failover is not None and not timeout:
             yield Finding(
-                "a server that freezes, or whose packets are dropped, is left only when "
-                "the kernel gives up, after some 15 minutes",
+                "a server that freezes, or whose packets are dropped, is left only "
+                "when the kernel gives up, after some 15 minutes",
                 _given(spec, "failover"),
                 "add delivery-timeout(10)",
             )

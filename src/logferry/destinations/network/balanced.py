@@ -166,13 +166,18 @@ class BalancedDestination:
 
     async def stop(self, grace_s: float) -> None:
         """Deliver for at most ``grace_s``, then put back what is not acknowledged."""
+        lines = [target.line for target in self._targets]
+        clock = self._environment.clock
+        deadline = clock() + grace_s
         await wait_until(
-            lambda: not self._eligible() or not self._queue.count,
+            lambda: (
+                not self._queue.count
+                or not any(line.is_hopeful(deadline) for line in lines)
+            ),
             grace_s,
-            self._environment.clock,
+            clock,
         )
         limit_s = max(grace_s, SETTLE_GRACE_S)
-        lines = [target.line for target in self._targets]
         await asyncio.gather(*(line.settle(limit_s) for line in lines))
         await self._tasks.cancel()
         for line in lines:

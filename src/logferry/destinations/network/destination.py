@@ -91,11 +91,12 @@ class StreamDestination:
 
     async def stop(self, grace_s: float) -> None:
         """Deliver for at most ``grace_s``, then put back what is not acknowledged."""
-        line = self._line
+        line, clock = self._line, self._environment.clock
+        deadline = clock() + grace_s
         await wait_until(
-            lambda: not line.is_connected or not self._queue.count,
+            lambda: not self._queue.count or not line.is_hopeful(deadline),
             grace_s,
-            self._environment.clock,
+            clock,
         )
         await line.settle(max(grace_s, SETTLE_GRACE_S))
         await line.stop()

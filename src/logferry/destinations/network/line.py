@@ -138,6 +138,10 @@ class Line:
         if self._session is not None:
             self._session.pump()
 
+    def is_hopeful(self, deadline: float) -> bool:
+        """Tell whether something may be delivered until ``deadline`` (monotonic)."""
+        return self.driver.policy.may_connect_before(deadline)
+
     async def settle(self, limit_s: float) -> None:
         """Take nothing new; wait at most ``limit_s`` for acknowledgements."""
         self._retire_session()
