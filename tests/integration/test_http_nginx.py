@@ -69,6 +69,7 @@ class Nginx:
                 location /ok {{ {take} }}
                 location /down {{ return 503; }}
                 location /small {{ client_max_body_size 100; {take} }}
+                location /medium {{ client_max_body_size 100k; {take} }}
                 location /slow {{ proxy_pass http://127.0.0.1:{self.slow_port}; }}
                 location /auth {{
                     auth_basic "logs"; auth_basic_user_file {self.folder}/users; {take}
@@ -155,6 +156,23 @@ async def test_too_large_batches_are_halved_until_they_fit(tmp_path: Path):
             await scene.settled()
             assert numbers(nginx.bodies) == list(range(640))
             assert scene.letters == []
+
+
+async def test_a_batch_of_a_megabyte_gets_its_413_too(tmp_path: Path):
+    # The server answers and closes while most of the body is still on its way.
+    async with Nginx(tmp_path) as nginx:
+        options = f'url("{nginx.url("medium")}") batch-lines(5000) time-reopen(60)'
+        async with HttpScene(tmp_path, options) as scene:
+            scene.push(
+                [
+                    b"<13>Nov 21 12:00:00 h app: number %06d %b" % (n, b"x" * 1000)
+                    for n in range(5000)
+                ]
+            )
+            await scene.settled(20)
+            taken = [line.split()[1] for line in nginx.bodies]
+            assert sorted(map(int, taken)) == list(range(5000))
+            assert not any("target failed" in line for line in scene.log.lines())
 
 
 async def test_a_message_that_is_too_large_alone_becomes_a_dead_letter(tmp_path: Path):
