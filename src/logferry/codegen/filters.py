@@ -189,6 +189,17 @@ class NetmaskOptions(Options):
         required=True,
     )
 
+    def check(self, scope: Scope) -> None:
+        """Report what is no network."""
+        try:
+            ipaddress.ip_network(self.network, strict=False)
+        except ValueError:
+            scope.diagnostics.error(
+                f"'{self.network}' is no network",
+                self.given.get("network", self.span),
+                "write 10.0.0.0/8, 10.0.0.0/255.0.0.0 or 2001:db8::/32",
+            )
+
 
 class TagsOptions(Options):
     """``tags()``."""
