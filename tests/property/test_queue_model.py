@@ -344,5 +344,5 @@ def _small_caches(monkeypatch) -> None:
 def test_queue_equals_a_list(machine) -> None:
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=300, stateful_step_count=50, deadline=None),
+        settings=settings(max_examples=120, stateful_step_count=50, deadline=None),
     )
