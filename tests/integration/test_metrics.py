@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import urllib.error
 import urllib.request
 
 import pytest
@@ -410,6 +412,43 @@ log {{ source(s); destination(d); }};
         )
 
 
+@pytest.mark.parametrize(
+    ("stats", "expected"),
+    [
+        ("level(1)", set()),
+        ("level(2)", {"src.host"}),
+        (
+            "level(3)",
+            {"src.host", "src.program", "src.sender", "severity", "facility"},
+        ),
+        ("level(3) syslog-stats(no)", set()),
+        (
+            "level(0) syslog-stats(yes)",
+            {"src.host", "src.program", "src.sender", "severity", "facility"},
+        ),
+    ],
+)
+async def test_messages_are_counted_by_host_and_more_from_level_2_on(
+    tmp_path, stats, expected
+):
+    scene = Scene()
+    text = scene.text(0, source="keep-hostname(yes)").replace("level(0)", stats)
+    async with Collector(HOST, scene.out) as out, Daemon(text, tmp_path) as daemon:
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(3)
+            await out.wait_for_lines(3)
+        rows, _ = await read(daemon)
+    components = {"src.host", "src.program", "src.sender", "severity", "facility"}
+    assert {row[0] for row in rows} & components == expected
+    if "src.host" in expected:
+        assert rows["src.host", "", "h", "processed"] == ("d", 3)
+        assert rows["src.host", "", "h", "stamp"][1] > 1_600_000_000
+    if "severity" in expected:
+        assert rows["severity", "", "5", "processed"] == ("a", 3)
+        assert rows["facility", "", "1", "processed"] == ("a", 3)
+        assert rows["src.program", "", "app", "processed"] == ("d", 3)
+
+
 async def test_metrics_probe_makes_series_with_exactly_its_labels(tmp_path):
     scene = Scene()
     path = """
@@ -506,6 +545,17 @@ async def test_statistics_are_logged_at_their_frequency(tmp_path):
     assert "processed='source(s_net)=0'" in line
 
 
+async def test_the_health_of_the_event_loop_is_measured_at_its_frequency(tmp_path):
+    text = Scene().text(0).replace("level(0)", "level(0) healthcheck-freq(0.1)")
+    async with Daemon(text, tmp_path) as daemon:
+        await eventually(
+            daemon,
+            lambda _, samples: (
+                0 <= (value_of(samples, "io_worker_latency_seconds") or -1) < 5
+            ),
+        )
+
+
 async def test_the_metrics_page_serves_prometheus(tmp_path):
     scene = Scene()
     page = free_port(HOST)
@@ -549,7 +599,11 @@ async def test_the_page_of_several_workers_shows_them_all(tmp_path):
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return answer.read().decode()
 
-        samples = parse_prometheus(await asyncio.to_thread(fetch))
+        samples = []
+        async with asyncio.timeout(20):
+            while not samples:  # 503 until the last worker answers
+                with contextlib.suppress(urllib.error.HTTPError):
+                    samples = parse_prometheus(await asyncio.to_thread(fetch))
     assert value_of(samples, "input_events_total", id="s_net#0") == 6
 
 

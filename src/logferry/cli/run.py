@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +23,7 @@ from logferry.daemon.process import Daemon, DaemonOptions
 from logferry.daemon.registry import default_registry
 from logferry.daemon.selflog import SelfLog, Verbosity
 from logferry.daemon.service import is_journal
-from logferry.errors import ConfigError, LogferryError
+from logferry.errors import ConfigError, LogferryError, TransportError
 from logferry.runtime.environment import wall_clock
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def run_daemon(
         from logferry.daemon.crew import Crew
 
         crew = Crew(options, count, log, verbosity, on_ready)
-        page = MetricsPage(log, lambda: crew.answer("STATS", ["PROMETHEUS"]))
+        page = MetricsPage(log, partial(_counters_of, crew))
         place = cast("MetricsPageOptions | None", globals_.metrics_page)
         return _run_crew(crew, page, place)
 
@@ -160,6 +161,14 @@ def run_daemon(
         return EXIT_CANNOT_START
     lock.release()
     return EXIT_GOOD
+
+
+async def _counters_of(crew: Crew) -> str:
+    """Return the counters of all workers. Raises ``TransportError``."""
+    answer = await crew.answer("STATS", ["PROMETHEUS"])
+    if answer.startswith("FAIL"):
+        raise TransportError(answer.removeprefix("FAIL").strip())
+    return answer
 
 
 def _run_crew(crew: Crew, page: MetricsPage, place: MetricsPageOptions | None) -> int:

@@ -23,6 +23,11 @@ __all__ = ["LogStatistics", "StatsClock", "stats_options"]
 
 _SWEEPS_PER_LIFETIME = 4
 
+_LATENCIES = (
+    "io_worker_latency_seconds",
+    "mainloop_io_worker_roundtrip_latency_seconds",
+)
+
 _NEWS_INTERVAL_S = 1.0
 """Drops of one kind are said once in so long, with their number."""
 
@@ -89,6 +94,8 @@ class StatsClock:
         self._arm("sweep", options.lifetime / _SWEEPS_PER_LIFETIME)
         if options.freq:
             self._arm("log", options.freq)
+        if options.healthcheck_freq:
+            self._arm("health", options.healthcheck_freq)
 
     def _arm(self, name: str, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -101,9 +108,22 @@ class StatsClock:
         elif name == "sweep":
             now = self._environment.clock()
             self._environment.metrics.expire(now, self._options.lifetime)
+        elif name == "health":
+            self._measure()
         else:
             self._environment.log.emit(self.statistics())
         self._arm(name, delay_s)
+
+    def _measure(self) -> None:
+        """Measure how long the event loop takes to come around."""
+        clock, metrics = self._environment.clock, self._environment.metrics
+        started = clock()
+
+        def note() -> None:
+            for name in _LATENCIES:
+                metrics.gauge(name).value = clock() - started
+
+        asyncio.get_running_loop().call_soon(note)
 
     def report(self) -> None:
         """Say what was dropped since the last time."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from logferry.config.diagnostics import Diagnostics
 from logferry.config.nodes import (
@@ -34,11 +34,13 @@ from logferry.config.nodes import (
     Sources,
     Spec,
 )
+from logferry.daemon.census import census_of
 from logferry.daemon.hooks import run_hooks
 from logferry.daemon.ledgers import Ledgers
 from logferry.daemon.own_messages import OwnMessages, OwnMessagesPlan
 from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
+from logferry.daemon.stats_clock import stats_options
 from logferry.destinations.base import Heir
 from logferry.errors import StateError
 from logferry.pipeline.build import BuildContext, build_programs
@@ -50,6 +52,7 @@ from logferry.telemetry.counters import Legacy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from logferry.config.options import GlobalOptions
     from logferry.daemon.queue_store import QueueStore
     from logferry.pipeline.program import Program
     from logferry.queues.queue import Queue
@@ -356,6 +359,10 @@ def build_topology(
         },
         renderings=renderings,
         suppressors=suppressors,
+        census=census_of(
+            stats_options(cast("GlobalOptions", configuration.options)),
+            environment.metrics,
+        ),
         metrics=environment.metrics,
         host_name=environment.host_name,
         local_time_zone=environment.time_zone,

@@ -10,7 +10,7 @@ chosen and why.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from logferry.codegen.macros import MacroContext
@@ -26,6 +26,7 @@ from logferry.config.nodes import (
     Junction,
     LogPath,
 )
+from logferry.message.model import Message
 from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
 from logferry.pipeline.entries import entered
 from logferry.pipeline.paths import Output
@@ -50,6 +51,7 @@ class BuildContext:
         started_ns: when the program started, for ``$SYSUPTIME``.
         suppressors: by destination driver, where ``suppress()`` is set; shared by
             the programs of all sources.
+        census: counts every message, where somebody asks for it.
 
     """
 
@@ -61,6 +63,7 @@ class BuildContext:
     pid: int = field(default_factory=os.getpid)
     started_ns: int = 0
     suppressors: Mapping[str, Suppressor] = field(default_factory=dict)
+    census: Callable[[Message], None] | None = None
 
 
 def build_programs(
@@ -99,6 +102,7 @@ def build_programs(
             metrics=context.metrics,
             local_time_zone=context.local_time_zone,
             pid=context.pid,
+            census=context.census,
         )
         try:
             programs[source_id] = compiler.compile()

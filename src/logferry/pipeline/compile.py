@@ -113,8 +113,10 @@ class ProgramCompiler:
         metrics: Metrics,
         local_time_zone: str,
         pid: int,
+        census: Callable[[Message], None] | None = None,
     ) -> None:
         self._source_id = source_id
+        self._census = census
         self._paths = paths
         self._outputs = outputs
         self._reception = reception
@@ -177,6 +179,8 @@ class ProgramCompiler:
     def _fast_body(self) -> tuple[_FastBody | None, str]:
         """Write the paths for canonical lines, or say why that cannot be done."""
         obstacle = self._obstacle()
+        if self._census is not None:
+            obstacle = "every message is counted by its host: stats(level(2)) or more"
         if obstacle:
             return None, obstacle
         fields = self._line_fields()
@@ -348,6 +352,9 @@ class ProgramCompiler:
         tallies = Tallies(self._metrics, self._constants, is_local=False)
         fields = MessageFields(self._constants)
         with out.block(f"def route({', '.join(['m', *lists])}):"):
+            if self._census is not None:
+                self._constants.values["count_message"] = self._census
+                out.line("count_message(m)")
             PathWriter(
                 out, fields, self._outputs, self._macros, tallies, stop="return"
             ).write_all(self._paths)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.daemon.stats import render_exposition
-from logferry.errors import TransportError
+from logferry.errors import LogferryError, TransportError
 from logferry.telemetry.events import Event
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class MetricsPage:
 
     Args:
         log: told where the page is.
-        render: returns the counters as text.
+        render: returns the counters as text; a ``LogferryError`` is answered with
+            status 503.
 
     """
 
@@ -94,7 +95,10 @@ class MetricsPage:
         from aiohttp import web
 
         del request
-        text = await self._render()
+        try:
+            text = await self._render()
+        except LogferryError as error:
+            return web.Response(status=503, text=f"{error}\n")
         return web.Response(body=text.encode(), headers={"Content-Type": _CONTENT_TYPE})
 
     async def stop(self) -> None:
