@@ -199,3 +199,27 @@ async def gauge(daemon: Daemon, name: str, least: int, most: int = 0) -> None:
                 return
         await asyncio.sleep(0.05)
     raise AssertionError(answer + "\n".join(daemon.events))
+
+
+async def test_a_clean_stop_repeats_nothing_of_a_file(tmp_path, ports) -> None:
+    """Position and queue are saved together: neither gap nor repetition."""
+    log = tmp_path / "input.log"
+    text = relay(ports, "reliable(yes) capacity-bytes(50M)").replace(
+        "source(s);", f'source {{ file("{log}" follow-freq(0.02) flags(no-parse)); }};'
+    )
+    written = 0
+    with log.open("ab") as file:
+        for _ in range(3):
+            async with Daemon(text, tmp_path):
+                for _ in range(20):
+                    lines = range(written, written + 100)
+                    file.write(b"".join(b"number %06d\n" % n for n in lines))
+                    file.flush()
+                    written += 100
+                    await asyncio.sleep(0.005)
+    async with (
+        Collector("127.0.0.1", ports[1]) as collector,
+        Daemon(text, tmp_path),
+    ):
+        await collector.wait_for_lines(written, 30)
+        assert numbers(collector.lines) == list(range(written))
