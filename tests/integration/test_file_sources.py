@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,17 @@ async def test_two_sources_cannot_share_a_position(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"'file_source\(/a\)' is also that of"):
         await daemon.start()
     await daemon.stop()
+
+
+async def test_the_daemon_ends_with_the_file_on_request(tmp_path: Path) -> None:
+    append(tmp_path / "in.log", *range(1000))
+    config = tmp_path / "a.conf"
+    config.write_text("@version: 4.27\n" + site(tmp_path, "flags(exit-on-eof)"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "logferry.cli.main", "run", "-f", str(config)),
+        *("--state-dir", str(tmp_path / "state")),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(20):
+        assert await process.wait() == 0
+    assert numbers_in(tmp_path / "out") == list(range(1000))

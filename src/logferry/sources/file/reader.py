@@ -184,7 +184,15 @@ class FilesReader:
         if has_news and not item.is_ready:
             item.is_ready = True
             self._ready.append(item)
+        elif not has_news:
+            self._note_end(followed)
         self._schedule()
+
+    def _note_end(self, followed: FollowedPath) -> None:
+        """Stop the daemon at the end of the file, if it is asked to."""
+        is_asked = "exit-on-eof" in self._options.flags and self._driver == "file"
+        if is_asked and not followed.is_gone:
+            self._environment.stop()
 
     def _complain(self, path: str, error: OSError) -> None:
         reason = error.strerror or str(error)
@@ -226,6 +234,7 @@ class FilesReader:
         else:
             if piece is None:
                 item.is_ready = False
+                self._note_end(item.followed)
             else:
                 self._ready.append(item)
                 self._deliver(item, piece)

@@ -74,6 +74,9 @@ class ProgramSource:
         command = self._options.command
         while True:
             status = await self._run()
+            if "exit-on-eof" in self._options.flags:
+                self._environment.stop()
+                return
             if status == _NOT_FOUND:
                 self._environment.log.emit(ProgramNotFound(command))
                 return

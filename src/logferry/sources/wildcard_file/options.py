@@ -68,6 +68,11 @@ class WildcardFileOptions(FollowOptions):
     def check(self, scope: Scope) -> None:
         """Report a pattern that looks for a path."""
         super().check(scope)
+        if "exit-on-eof" in self.flags:
+            scope.diagnostics.warning(
+                "flags(exit-on-eof) has no effect: another file may come at any time",
+                self.given.get("flags", self.span),
+            )
         for name in ("filename_pattern", "exclude_pattern"):
             if "/" in getattr(self, name):
                 scope.diagnostics.error(
