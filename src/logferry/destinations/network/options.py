@@ -170,6 +170,12 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                     "UDP has no connection, so nobody would notice that the "
                     "server is away; use transport(tcp) or transport(tls)",
                 )
+        if self.host.startswith(("srv:", "dns:")):
+            scope.diagnostics.error(
+                f"'{self.host}' is not available for UDP",
+                self.given.get("host", self.span),
+                "name a host; it is resolved at start",
+            )
         for name in ("delivery_ack", "delivery_timeout", "connect_timeout"):
             if name in self.given:
                 scope.diagnostics.warning(

@@ -172,6 +172,7 @@ def test_all_targets_of_a_balancer_stand_first():
         ),
         ('udp("a" backoff())', "not available for UDP"),
         ('udp("a" delivery-timeout(3))', "has no effect"),
+        ('udp("dns:a")', "not available for UDP"),
         ('network("a" failover(servers("b") failback(jitter(2))))', "from 0 to 1"),
         ("network-load-balancer(port(5))", "targets() is missing"),
         (
