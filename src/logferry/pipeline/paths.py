@@ -322,16 +322,27 @@ class PathWriter:
     def _write_process(self, step: ProcessStep, go_on: _Leaf) -> None:
         is_counted = step.kind == "parser" and not step.name.startswith("#")
         if not is_counted:
+            if step.name and not step.name.startswith("#"):
+                self.out.line(f"# {step.kind} {_on_one_line(step.name)}")
             self._write(step.steps, go_on)
+            return
+        self.out.line(f"# parser {_on_one_line(step.name)}")
+        only = step.steps[0] if len(step.steps) == 1 else None
+        if isinstance(only, Spec) and isinstance(self._fields, MessageFields):
+            condition = emit_parser(only, self._fields, self._context)
+            self._write_counted_parser(step.name, condition, go_on)
             return
         passed = self._flag("parsed")
         self.out.line(f"{passed} = False")
         self._write(step.steps, lambda: self.out.line(f"{passed} = True"))
-        with self.out.block(f"if {passed}:"):
-            self.out.line(self._tallies.parser(step.name, is_parsed=True))
+        self._write_counted_parser(step.name, passed, go_on)
+
+    def _write_counted_parser(self, name: str, condition: str, go_on: _Leaf) -> None:
+        with self.out.block(f"if {condition}:"):
+            self.out.line(self._tallies.parser(name, is_parsed=True))
             go_on()
         with self.out.block("else:"):
-            self.out.line(self._tallies.parser(step.name, is_parsed=False))
+            self.out.line(self._tallies.parser(name, is_parsed=False))
 
     # -- junctions ------------------------------------------------------------------
 
@@ -435,6 +446,11 @@ class PathWriter:
             self.out.line(f"{output.variable}[{key}].append({record.code})")
         else:
             self.out.line(f"{output.variable}.append({record.code})")
+
+
+def _on_one_line(name: str) -> str:
+    """Return a user's word as it may stand in a comment."""
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _nothing() -> None:
