@@ -13,6 +13,7 @@ from helpers.daemon import Daemon, free_port
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 WAITING = "disk_queue_events"
+CAPACITY = "disk_queue_capacity_bytes"
 ACCEPTED = "disk_queue_processed_events_total"
 
 RELAY = """
@@ -223,3 +224,47 @@ async def test_a_clean_stop_repeats_nothing_of_a_file(tmp_path, ports) -> None:
     ):
         await collector.wait_for_lines(written, 30)
         assert numbers(collector.lines) == list(range(written))
+
+
+async def test_limits_and_durability_change_with_a_reload(tmp_path, ports) -> None:
+    def write(daemon: Daemon, buffer: str) -> None:
+        daemon.config.write_text("@version: 4.27\n" + relay(ports, buffer))
+
+    daemon = Daemon(relay(ports, "reliable(yes) capacity-bytes(1M)"), tmp_path)
+    async with daemon, Sender("127.0.0.1", ports[0]) as sender:
+        await gauge(daemon, CAPACITY, 1_000_000, 1_048_576)
+        await sender.send(1000)
+        await gauge(daemon, WAITING, 1000)
+        write(daemon, "reliable(yes) durability(os) capacity-bytes(5M)")
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await gauge(daemon, CAPACITY, 5_000_000, 5_242_880)
+        await sender.send(1000)
+        await gauge(daemon, WAITING, 2000)
+        write(daemon, "reliable(no) capacity-bytes(5M)")
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        async with Collector("127.0.0.1", ports[1]) as collector:
+            await sender.send(1000)
+            await collector.wait_for_lines(3000)
+            assert numbers(collector.lines) == list(range(3000))
+
+
+async def test_a_reload_adds_a_disk_buffer(tmp_path, ports) -> None:
+    """At once when nothing waits in memory, else a warning says when."""
+    with_buffer = relay(ports, "reliable(yes) capacity-bytes(5M)")
+    without = with_buffer.replace("disk-buffer(reliable(yes) capacity-bytes(5M))", "")
+    daemon = Daemon(without, tmp_path)
+    async with daemon, Sender("127.0.0.1", ports[0]) as sender:
+        await sender.send(100)
+        daemon.config.write_text("@version: 4.27\n" + with_buffer)
+        await asyncio.sleep(0.2)
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await daemon.wait_for("disk-buffer() begins at the next start")
+        async with Collector("127.0.0.1", ports[1]) as collector:
+            await collector.wait_for_lines(100)
+            daemon.config.write_text("@version: 4.27\n" + without)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            daemon.config.write_text("@version: 4.27\n" + with_buffer)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            await daemon.wait_for("Reliable disk-buffer state; operation='load'")
+            await sender.send(100)
+            await collector.wait_for_lines(200)

@@ -93,6 +93,19 @@ class DiskBufferElsewhere(Event):
     dir: str
 
 
+@dataclass(frozen=True, slots=True)
+class DiskBufferLater(Event):
+    """A reload added ``disk-buffer()`` to a destination whose memory is not empty."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "disk-buffer() begins at the next start, or at a reload while nothing waits"
+    )
+
+    driver: str
+    waiting: int
+
+
 class QueueStore:
     """Makes queues and finds them again."""
 
@@ -125,8 +138,11 @@ class QueueStore:
             )
         elif isinstance(queue, MemoryQueue):
             queue.count_limit = options.log_fifo_size
+            if buffer is not None:
+                self._environment.log.emit(DiskBufferLater(spec.id, queue.count))
         elif isinstance(queue, DiskQueue) and buffer is not None:
             queue.limits = limits_of(buffer)
+            self._workers[name].set_synchronous(is_synchronous(buffer))
         return queue
 
     def _open(self, name: str, options: DiskBufferOptions) -> DiskQueue:
@@ -134,11 +150,10 @@ class QueueStore:
         try:
             self._lock(folder)
             path = self._path(name, folder, is_reliable=options.reliable)
-            is_synchronous = options.reliable and options.durability == "fsync"
             storage, found = open_storage(
                 path,
                 name,
-                is_synchronous=is_synchronous,
+                is_synchronous=is_synchronous(options),
                 shrink_ratio=options.truncate_size_ratio,
             )
         except OSError as error:
@@ -153,7 +168,7 @@ class QueueStore:
         self._workers[name] = DiskWorker(
             queue,
             storage,
-            partial(recover, path, owner=name, is_synchronous=is_synchronous),
+            partial(recover, path, owner=name),
             log,
         )
         self._environment.state.put(_STATE_PREFIX + name, bytes(path.absolute()))
@@ -320,6 +335,11 @@ class QueueStore:
     def __iter__(self) -> Iterator[tuple[str, Queue]]:
         """Iterate over names and queues."""
         return iter(tuple(self._queues.items()))
+
+
+def is_synchronous(options: DiskBufferOptions) -> bool:
+    """Tell whether each commit is written through to the disk."""
+    return options.reliable and options.durability == "fsync"
 
 
 def limits_of(options: DiskBufferOptions) -> DiskLimits:

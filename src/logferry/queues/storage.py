@@ -116,13 +116,14 @@ class Storage:
         self.path = path
         self.owner = owner
         self.shrink_ratio = shrink_ratio
+        self.is_synchronous = is_synchronous
         self.commit_count = 0
         try:
             self._connection = connect(path)
         except sqlite3.Error as error:
             raise translate(error) from None
         try:
-            self._set_up(is_synchronous=is_synchronous)
+            self._set_up(is_synchronous)
             self.totals = self._open_meta()
         except sqlite3.Error as error:
             self._connection.close()
@@ -131,7 +132,7 @@ class Storage:
             self._connection.close()
             raise
 
-    def _set_up(self, *, is_synchronous: bool) -> None:
+    def _set_up(self, is_synchronous: bool) -> None:
         execute = self._connection.execute
         # A crash while it is made can leave a file with nothing in it.
         is_new = not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -143,7 +144,7 @@ class Storage:
         elif execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
             raise CorruptRecord("this queue file is of another version")
         execute("PRAGMA journal_mode = WAL")
-        execute(f"PRAGMA synchronous = {'FULL' if is_synchronous else 'NORMAL'}")
+        self.set_synchronous(is_synchronous)
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         execute("PRAGMA cell_size_check = ON")
         execute("PRAGMA trusted_schema = OFF")
@@ -212,6 +213,12 @@ class Storage:
             "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?)",
             (*values, meta_checksum(*values)),
         )
+
+    def set_synchronous(self, is_synchronous: bool) -> None:
+        """Choose whether each commit is written through to the disk."""
+        self.is_synchronous = is_synchronous
+        mode = "FULL" if is_synchronous else "NORMAL"
+        self._connection.execute(f"PRAGMA synchronous = {mode}")
 
     def note_totals(self, totals: Totals) -> None:
         """Correct what the file should hold. Raises like ``perform``."""

@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.storage import NoRoom
@@ -27,8 +28,6 @@ from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from logferry.queues.disk import DiskQueue
     from logferry.queues.storage import Storage
     from logferry.queues.work import Found, Work
@@ -128,6 +127,14 @@ _CONSEQUENCES = {
 }
 
 
+class Recover(Protocol):
+    """What ``queues.recovery.recover`` does for one file."""
+
+    def __call__(self, error: str, *, is_synchronous: bool) -> tuple[Storage, Found]:
+        """Replace the damaged file."""
+        ...
+
+
 class DiskWorker:
     """
     Does the work of one queue.
@@ -144,7 +151,7 @@ class DiskWorker:
         self,
         queue: DiskQueue,
         storage: Storage,
-        recover: Callable[[str], tuple[Storage, Found]],
+        recover: Recover,
         log: EventLog,
     ) -> None:
         self.queue = queue
@@ -265,13 +272,20 @@ class DiskWorker:
         run = self._loop.run_in_executor
         await run(self._thread, self.storage.close)
         try:
-            storage, found = await run(self._thread, self._recover, error)
+            recover = partial(
+                self._recover, error, is_synchronous=self.storage.is_synchronous
+            )
+            storage, found = await run(self._thread, recover)
         except (StorageFailed, OSError) as failure:
             # The closed file refuses all work, which leads here again.
             self._do_without(Health.BROKEN, str(failure))
             return
         self.storage = storage
         report_found(self._log, self.filename, found)
+
+    def set_synchronous(self, is_synchronous: bool) -> None:
+        """Write each commit through to the disk from now on, or no longer."""
+        self._thread.submit(self.storage.set_synchronous, is_synchronous)
 
     async def close(self) -> None:
         """Save what is in memory and close the file."""

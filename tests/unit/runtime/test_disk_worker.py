@@ -88,7 +88,7 @@ class Scene:
         self.worker = DiskWorker(
             self.queue,
             storage,
-            partial(recover, self.path, owner="owner", is_synchronous=False),
+            partial(recover, self.path, owner="owner"),
             self.log,
         )
 
