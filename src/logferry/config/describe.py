@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from logferry.config.kinds import Block
 from logferry.config.nodes import TemplateText
-from logferry.config.schema import FromGlobal
+from logferry.config.schema import ByVersion, FromGlobal
 
 if TYPE_CHECKING:
     from logferry.config.schema import Option, Options, Registry
@@ -87,6 +87,8 @@ def _default(value: object) -> object:
     match value:
         case FromGlobal(attribute):
             return f"the global {attribute.replace('_', '-')}()"
+        case ByVersion(newest):
+            return _default(newest)
         case TemplateText(text):
             return text
         case bool() | int() | float() | str() | None:

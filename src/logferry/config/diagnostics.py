@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from logferry.config.nodes import Span
 from logferry.errors import ConfigError
+from logferry.limits import CONFIG_DIAGNOSTICS_MAX
 
 __all__ = [
     "LANGUAGE_RULES",
@@ -70,18 +71,26 @@ class Diagnostics:
 
     def __init__(self) -> None:
         self.items: list[Diagnostic] = []
+        self._counts = dict.fromkeys(Severity, 0)
 
     def error(self, message: str, span: Span, hint: str = "") -> None:
         """Note an error, once."""
-        item = Diagnostic(Severity.ERROR, message, span, hint)
-        if item not in self.items[-_RECENT:]:
-            self.items.append(item)
+        self._add(Diagnostic(Severity.ERROR, message, span, hint))
 
     def warning(self, message: str, span: Span, hint: str = "", rule: str = "") -> None:
         """Note a warning, once."""
-        item = Diagnostic(Severity.WARNING, message, span, hint, rule)
-        if item not in self.items[-_RECENT:]:
+        self._add(Diagnostic(Severity.WARNING, message, span, hint, rule))
+
+    def _add(self, item: Diagnostic) -> None:
+        if item in self.items[-_RECENT:]:
+            return
+        self._counts[item.severity] += 1
+        if self._counts[item.severity] <= CONFIG_DIAGNOSTICS_MAX:
             self.items.append(item)
+        elif self._counts[item.severity] == CONFIG_DIAGNOSTICS_MAX + 1:
+            text = f"there are more than {CONFIG_DIAGNOSTICS_MAX} {item.severity}s"
+            hint = "the rest is not shown: begin with the first"
+            self.items.append(Diagnostic(item.severity, text, item.span, hint))
 
     @property
     def has_errors(self) -> bool:

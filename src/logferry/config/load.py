@@ -74,7 +74,7 @@ def _load(
         raise
     version = _version(tokens, path, diagnostics)
     resolver = Resolver(registry, diagnostics, version)
-    resolver.has_library = tokens.has_library
+    resolver.has_library = includes.has_library
     resolver.allows_duplicates = tokens.defined("allow-config-dups") == "1"
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()

@@ -88,7 +88,6 @@ class Preprocessor:
     Attributes:
         current: the next token of the parser; ``END`` after the last.
         version: what ``@version`` says.
-        has_library: whether ``scl.conf`` was included.
         blocks: block definitions by context and name.
         passed: the texts of all tokens so far: the expanded configuration.
 
@@ -102,7 +101,6 @@ class Preprocessor:
         diagnostics: Diagnostics,
     ) -> None:
         self.version: tuple[int, int] | None = None
-        self.has_library = False
         self.blocks: dict[tuple[str, str], BlockDefinition] = {}
         self._backticks = Backticks(
             dict(includes.defines), environment.variables, diagnostics
@@ -374,8 +372,6 @@ class Preprocessor:
 
     def _include(self, name: str, frame: _Frame, span: Span) -> None:
         sources = self._includes.include(name, frame.source, span)
-        if name.endswith("scl.conf"):
-            self.has_library = True
         for included in reversed(sources):
             self._push(_Frame(tokenize(included), source=included))
 

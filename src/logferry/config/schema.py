@@ -35,7 +35,7 @@ from logferry.config.nodes import (
     Span,
 )
 
-__all__ = ["FromGlobal", "Kind", "Option", "Options", "Registry", "Scope"]
+__all__ = ["ByVersion", "FromGlobal", "Kind", "Option", "Options", "Registry", "Scope"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -92,13 +92,36 @@ class FromGlobal:
     attribute: str
 
 
+@dataclass(frozen=True, slots=True)
+class ByVersion(Generic[T]):
+    """
+    A default that older configurations have differently.
+
+    Attributes:
+        value: the default today.
+        before: versions and the defaults below them, the oldest first.
+
+    """
+
+    value: T
+    before: tuple[tuple[tuple[int, int], T], ...]
+
+    def at(self, version: tuple[int, int]) -> T:
+        """Return the default of a configuration of this version."""
+        for limit, value in self.before:
+            if version < limit:
+                return value
+        return self.value
+
+
 class Option(Generic[T]):
     """
     One option of a driver.
 
     Args:
         kind: how its value is read.
-        default: its value when it is absent, or :class:`FromGlobal`.
+        default: its value when it is absent, or :class:`FromGlobal`, or
+            :class:`ByVersion`.
         doc: one or two sentences for the pages, plain text.
         name: its name in the configuration, where the attribute's will not do.
         aliases: further names with the same meaning.
@@ -115,7 +138,7 @@ class Option(Generic[T]):
     def __init__(
         self,
         kind: Kind[T],
-        default: T | FromGlobal,
+        default: T | FromGlobal | ByVersion[T],
         *,
         doc: str,
         name: str = "",
@@ -186,6 +209,8 @@ class Options:
             value = values.get(option.attribute, option.default)
             if isinstance(value, FromGlobal):
                 value = self._global_value(value, globals_)
+            elif isinstance(value, ByVersion):
+                value = value.value
             self._values[option.attribute] = value
         unknown = set(values) - set(self._values)
         assert not unknown, f"no such option: {unknown}"
@@ -265,6 +290,8 @@ class Options:
             values[option.attribute] = value
         cls._read_positional(positional, values, given, scope)
         for option in cls.table().values():
+            if isinstance(option.default, ByVersion) and option.attribute not in values:
+                values[option.attribute] = option.default.at(scope.version)
             if option.required and option.attribute not in values:
                 scope.diagnostics.error(
                     f"{option.name}() is missing in {cls.title or scope.path}",

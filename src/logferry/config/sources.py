@@ -4,7 +4,8 @@ The texts a configuration is made of: files, and what they include.
 An ``@include`` names a file, a folder (its plain files, sorted; names of letters,
 digits, ``- _ .``, no dot files) or a pattern. Relative names are looked for beside the
 main file, then in the system's configuration folders, then in the built-in library.
-``scl.conf`` stands for all of that library, wherever it is said to be.
+``scl.conf`` stands for all of that library, wherever it is said to be, and so does
+every file below ``scl/`` that is not found.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class IncludePath:
 
     Attributes:
         files: names of the files that were included, in order.
+        has_library: whether the library was included.
         defines: where things are, for backticks.
 
     """
@@ -64,6 +66,7 @@ class IncludePath:
         self._folders = (main.parent, *_SYSTEM_FOLDERS, LIBRARY)
         self._diagnostics = diagnostics
         self.files: list[str] = []
+        self.has_library = False
         self.defines = {
             "scl-root": str(LIBRARY),
             "syslog-ng-sysconfdir": str(main.parent),
@@ -73,7 +76,7 @@ class IncludePath:
     def include(self, name: str, source: SourceText, span: Span) -> list[SourceText]:
         """Return the texts that ``name`` stands for, in order."""
         if Path(name).name == "scl.conf":
-            return list(_library())
+            return self._whole_library()
         if len(source.files) >= CONFIG_INCLUDE_DEPTH_MAX:
             self._diagnostics.error(
                 f"more than {CONFIG_INCLUDE_DEPTH_MAX} nested includes", span
@@ -83,6 +86,8 @@ class IncludePath:
             paths = self._find(name)
         except (OSError, ValueError):  # too long for a name, or with a NUL in it
             paths = []
+        if not paths and (name.startswith("scl/") or str(LIBRARY) in name):
+            return self._whole_library()  # one of the reference's files of blocks
         if not paths and not glob.has_magic(name):
             self._diagnostics.error(f"cannot find the included file '{name}'", span)
         return [
@@ -90,6 +95,13 @@ class IncludePath:
             for path in paths
             if (text := self._read(path, source, span)) is not None
         ]
+
+    def _whole_library(self) -> list[SourceText]:
+        """Return the library's texts, once."""
+        if self.has_library:
+            return []
+        self.has_library = True
+        return list(_library())
 
     def _read(self, path: Path, source: SourceText, span: Span) -> SourceText | None:
         name = str(path)

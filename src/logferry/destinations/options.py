@@ -18,7 +18,7 @@ from logferry.config.kinds import (
     TextKind,
     YesNo,
 )
-from logferry.config.schema import FromGlobal, Option, Options
+from logferry.config.schema import ByVersion, FromGlobal, Option, Options
 from logferry.runtime.file_permissions import FilePermissionOptions
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class DiskBufferOptions(Options):
     )
     truncate_size_ratio = Option(
         Real(minimum=0, maximum=1),
-        1.0,
+        ByVersion(1.0, (((3, 33), 0.0), ((4, 0), 0.1))),
         doc="Cut the file of an empty queue when more than this part of it is free;"
         " 1 keeps its size for the next outage.",
     )

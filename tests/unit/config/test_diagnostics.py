@@ -104,3 +104,12 @@ def test_dash_and_underscore_are_the_same_in_options() -> None:
     (group,) = configuration.sources.values()
     assert group.drivers[0].options.keep_hostname is True
     assert group.drivers[0].options.log_msg_size == 100
+
+
+def test_no_more_are_shown_than_a_person_reads() -> None:
+    found = complaints(
+        "@version: 4.27\n"
+        + "".join(f"filter f{n} {{ levle(err); }};\n" for n in range(999))
+    )
+    assert len(found) == 201
+    assert "more than 200 errors" in found[-1]

@@ -219,3 +219,26 @@ def test_tokens_know_their_places() -> None:
 def test_duplicates_may_be_allowed_and_the_last_one_counts() -> None:
     text = '@define allow-config-dups 1\ntemplate t "a";\ntemplate t "b";'
     assert template(text) == "b"
+
+
+@pytest.mark.parametrize("again", ["scl.conf", "scl/rewrite/cc-mask.conf"])
+def test_the_library_is_read_once_by_whatever_name(again: str) -> None:
+    configuration, diagnostics = loaded(
+        f'@include "scl.conf"\n@include "{again}"\nrewrite r {{ credit-card-mask(); }};'
+    )
+    assert diagnostics.items == []
+    assert ("rewrite", "r") in configuration.processors
+
+
+@pytest.mark.parametrize(
+    ("version", "ratio"), [("3.30", 0.0), ("3.38", 0.1), ("4.0", 1.0), ("4.27", 1.0)]
+)
+def test_defaults_are_those_of_the_configurations_version(
+    version: str, ratio: float
+) -> None:
+    configuration, _ = loaded(
+        f"@version: {version}\n"
+        'destination d { network("a" disk-buffer(capacity-bytes(1G))); };'
+    )
+    options = configuration.destinations["d"].drivers[0].options
+    assert options.disk_buffer.truncate_size_ratio == ratio  # type: ignore[attr-defined]
