@@ -126,12 +126,15 @@ async def test_fin_under_load_loses_nothing(tmp_path: Path) -> None:
         await settled(relay, sent)
 
 
+@pytest.mark.parametrize(
+    "queue", ["", "disk-buffer(reliable(yes) capacity-bytes(64M))"]
+)
 async def test_killed_server_loses_only_what_its_kernel_had_acknowledged(
-    tmp_path: Path,
+    queue: str, tmp_path: Path
 ) -> None:
     port = free_port(A, B)
     a, b = Reader(tmp_path, "a", A, port), Reader(tmp_path, "b", B, port)
-    async with a, b, Relay(tmp_path, driver(port)) as relay:
+    async with a, b, Relay(tmp_path, driver(port, queue)) as relay:
         load = Load(relay)
         await a.wait_for_lines(5000)
         await a.kill()

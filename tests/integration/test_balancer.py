@@ -56,13 +56,18 @@ async def test_every_target_gets_a_share_and_nothing_comes_twice(
         assert await false_counters(relay, 6000) == []
 
 
-async def test_what_a_killed_target_had_goes_to_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "queue", ["", "disk-buffer(reliable(yes) capacity-bytes(64M))"]
+)
+async def test_what_a_killed_target_had_goes_to_the_others(
+    queue: str, tmp_path: Path
+) -> None:
     port = free_port(A, B, C)
     a, b, c = (
         Reader(tmp_path, name, address, port)
         for name, address in (("a", A), ("b", B), ("c", C))
     )
-    async with a, b, c, Relay(tmp_path, driver(port)) as relay:
+    async with a, b, c, Relay(tmp_path, driver(port, queue)) as relay:
         await all_connected(relay, 3)
         load = Load(relay)
         await b.wait_for_lines(2000)
