@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from logferry.codegen.emit import Constants, compile_source
-from logferry.codegen.fields import Fields, LineFields, MessageFields, Piece
+from logferry.codegen.fields import (
+    Fields,
+    LineFields,
+    MessageFields,
+    Piece,
+    Unsupported,
+)
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.template_text import Literal, parse_template
 from logferry.codegen.templates import Record, emit_template, pieces_of
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["emit_key", "emit_record", "record_function"]
 
 _BOM = b"\xef\xbb\xbf"
+_NUMBER = ".SDATA.meta.sequenceId"
 
 
 def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> Record:
@@ -170,8 +177,9 @@ def _pieces(rendering: Rendering, fields: Fields, context: MacroContext) -> list
             text = template.text if template is not None else "$MSG"
             message = pieces_of(parse_template(text), fields, context)
             if isinstance(fields, LineFields) and template is None:
-                return _syslog_of_line(fields, context)
-            return [*_syslog_header(fields, context), *message, Piece(literal=b"\n")]
+                return _syslog_of_line(rendering, fields, context)
+            header = _syslog_header(rendering, fields, context)
+            return [*header, *message, Piece(literal=b"\n")]
         case _:
             assert template is not None
             return pieces_of(parse_template(template.text), fields, context)
@@ -194,7 +202,9 @@ def _full_host(fields: Fields, context: MacroContext) -> list[Piece]:
     return fields.macro("HOST", context)
 
 
-def _syslog_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
+def _syslog_of_line(
+    rendering: Rendering, fields: LineFields, context: MacroContext
+) -> list[Piece]:
     """Print a canonical line in the syslog protocol; fields that repeat it merge."""
     head = [
         Piece(literal=b"<"),
@@ -206,6 +216,7 @@ def _syslog_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
         Piece(literal=b" "),
     ]
     layout = fields.layout
+    number = _number_of_line(rendering, fields)
     if layout.has("sdata") and not fields.changed:
         run = layout.index("program"), layout.index("message") + 1
         return [*head, Piece(run=run), Piece(literal=b"\n")]
@@ -215,16 +226,31 @@ def _syslog_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
         Piece(code=f"{word}({fields.value('PROGRAM')})"),
         Piece(literal=b" "),
         Piece(code=f"{word}({fields.value('PID')})"),
-        *_ids_of_line(fields),
+        *_ids_of_line(fields, number),
         Piece(code=fields.value("MSG")),
         Piece(literal=b"\n"),
     ]
 
 
-def _ids_of_line(fields: LineFields) -> list[Piece]:
+def _number_of_line(rendering: Rendering, fields: LineFields) -> list[Piece]:
+    """Print the structured data of a BSD line: its number, if it gets one."""
+    is_local = fields.reception.local
+    if rendering.numbered == "none" or (rendering.numbered == "local" and not is_local):
+        return [Piece(literal=b"-")]
+    if fields.layout.has("sdata"):
+        raise Unsupported("a number goes into the structured data")
+    take = fields.constants.bind(rendering.sequence.__next__, "next_number")
+    return [
+        Piece(literal=b'[meta sequenceId="'),
+        Piece(code=f'(b"%d" % {take}())'),
+        Piece(literal=b'"]'),
+    ]
+
+
+def _ids_of_line(fields: LineFields, number: list[Piece]) -> list[Piece]:
     """Print MSGID and structured data, which a BSD line does not have."""
     if not fields.layout.has("sdata"):
-        return [Piece(literal=b" - - ")]
+        return [Piece(literal=b" - "), *number, Piece(literal=b" ")]
     word = fields.constants.bind(first_word, "first_word")
     return [
         Piece(literal=b" "),
@@ -235,7 +261,25 @@ def _ids_of_line(fields: LineFields) -> list[Piece]:
     ]
 
 
-def _syslog_header(fields: Fields, context: MacroContext) -> list[Piece]:
+def _sdata_function(rendering: Rendering) -> Callable[[Message], bytes]:
+    """Return what prints structured data, numbered where the flags say so."""
+    take, is_all = rendering.sequence.__next__, rendering.numbered == "all"
+
+    def plain(message: Message) -> bytes:
+        return encode_sdata(message.values) or b"-"
+
+    def numbered(message: Message) -> bytes:
+        values = message.values
+        if (is_all or message.origin.local) and _NUMBER not in values:
+            values = {**values, _NUMBER: b"%d" % take()}
+        return encode_sdata(values) or b"-"
+
+    return plain if rendering.numbered == "none" else numbered
+
+
+def _syslog_header(
+    rendering: Rendering, fields: Fields, context: MacroContext
+) -> list[Piece]:
     word = fields.constants.bind(first_word, "first_word")
     pieces = [
         Piece(literal=b"<"),
@@ -250,12 +294,13 @@ def _syslog_header(fields: Fields, context: MacroContext) -> list[Piece]:
         ]
     pieces.append(Piece(literal=b" "))
     if isinstance(fields, MessageFields):
-        sdata = fields.constants.bind(encode_sdata, "encode_sdata")
+        sdata = fields.constants.bind(_sdata_function(rendering), "sdata")
         bom = fields.constants.bind(_BOM, "bom")
         return [
             *pieces,
-            Piece(code=f'({sdata}(m.values) or b"-")'),
+            Piece(code=f"{sdata}(m)"),
             Piece(literal=b" "),
             Piece(code=f'({bom} if m.utf8 else b"")'),
         ]
-    return [*pieces, Piece(literal=b"- ")]
+    assert isinstance(fields, LineFields)
+    return [*pieces, *_number_of_line(rendering, fields), Piece(literal=b" ")]

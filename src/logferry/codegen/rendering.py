@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class Rendering:
             the key: what a record's delivery needs to know of its message.
         pad_size: every record gets this size, filled up with NUL; 0 leaves it alone.
         suppress_s: how long repeated messages are held back; 0 is not at all.
+        sequence: numbers for ``[meta sequenceId]``, shared by all sources.
         flags: destination flags such as ``no-multi-line``, ``syslog-protocol``.
 
     """
@@ -62,4 +66,14 @@ class Rendering:
     truncate_size: int = -1
     pad_size: int = 0
     suppress_s: float = 0.0
+    sequence: Iterator[int] = field(
+        default_factory=partial(count, 1), compare=False, repr=False
+    )
     flags: frozenset[str] = frozenset()
+
+    @property
+    def numbered(self) -> str:
+        """Which messages get a number: ``local`` ones, ``all``, or ``none``."""
+        if "no-seqnum" in self.flags:
+            return "none"
+        return "all" if "seqnum-all" in self.flags else "local"
