@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _name = re.compile(r"[A-Za-z0-9_]+|\*")
-_braced_name = re.compile(r"([^}:@]+)(?:@(\d+))?(?::-([^}]*))?\}")
+_braced_name = re.compile(r"([^}:]+?)(?:@(\d+))?(?::-([^}]*))?\}")
 _back = re.compile(r"@(\d+)")
 
 

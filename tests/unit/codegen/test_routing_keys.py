@@ -75,6 +75,7 @@ def test_a_head_stands_on_the_first_line_of_the_record():
     "text",
     [
         "$HOST",
+        "${.SDATA.meta@32473.id}",
         "${HOST:-none}",
         "${HOST}@2",
         '$(echo "a \'b" \'"$HOST" x\' $(length $MSG))',
