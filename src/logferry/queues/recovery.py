@@ -13,8 +13,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.files import remove_queue_file
 from logferry.queues.salvage import Salvage
-from logferry.queues.set_aside import put_back, set_aside
+from logferry.queues.set_aside import set_aside
 from logferry.queues.storage import NoRoom, Storage, connect_readonly, read_totals
 from logferry.queues.work import Found, Totals, Work
 
@@ -36,6 +37,7 @@ def open_storage(
 
     Raises ``StorageFailed`` when the disk refuses.
     """
+    _end_recovery(path)
     try:
         _check_log(path)
         storage = Storage(
@@ -81,37 +83,61 @@ def recover(
     path: Path, error: str, owner: str, *, is_synchronous: bool
 ) -> tuple[Storage, Found]:
     """
-    Set ``path`` aside and copy its readable rows into a new file of that name.
+    Replace ``path`` by a new file with its readable rows, and set the old one aside.
 
-    Raises ``StorageFailed`` when the disk refuses; when only room is missing, what
-    was not copied is counted as lost, and is still in the file set aside.
+    The copy is made under another name first, so that a crash in between loses
+    nothing. Raises ``StorageFailed`` when the disk refuses; when only room is missing,
+    what was not copied is counted as lost, and is still in the file set aside.
     """
-    kept_as = set_aside(path)
-    salvage = Salvage(kept_as)
+    draft = _draft_of(path)
+    remove_queue_file(draft)
+    salvage = Salvage(path)
     try:
         salvage.look()
+        expected = salvage.meta[1] if salvage.meta else None
         owner = owner or (salvage.meta[0] if salvage.meta else "")
-        storage = Storage(path, owner, is_synchronous=is_synchronous)
+        copied, gaps = _fill(draft, owner, salvage, expected)
     except StorageFailed:
-        salvage.close()
-        put_back(kept_as, path)
-        raise
-    try:
-        copied, gaps = _copy(salvage, storage)
-    except StorageFailed:
-        storage.close()
-        put_back(kept_as, path)
+        remove_queue_file(draft)
         raise
     finally:
         salvage.close()
-    expected = salvage.meta[1] if salvage.meta else None
+    kept_as = set_aside(path)
+    draft.rename(path)
     lost = max(0, expected.count - copied.count) if expected is not None else gaps
-    if expected is not None and expected.next_first > copied.next_first:
-        copied = Totals(expected.next_first, copied.count, copied.size_bytes)
-        storage.note_totals(copied)
-    return storage, Found(
+    return Storage(path, owner, is_synchronous=is_synchronous), Found(
         copied, str(kept_as), error, copied.count, lost, expected is not None
     )
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(path.name + ".recovering")
+
+
+def _end_recovery(path: Path) -> None:
+    """Finish a recovery that a crash cut short, or forget it."""
+    draft = _draft_of(path)
+    if not draft.exists():
+        return
+    if path.exists():
+        remove_queue_file(draft)  # not complete
+    else:
+        draft.rename(path)
+
+
+def _fill(
+    draft: Path, owner: str, salvage: Salvage, expected: Totals | None
+) -> tuple[Totals, int]:
+    """Copy all rows; return the totals and how many records are missing in between."""
+    storage = Storage(draft, owner)
+    try:
+        copied, gaps = _copy(salvage, storage)
+        if expected is not None and expected.next_first > copied.next_first:
+            copied = Totals(expected.next_first, copied.count, copied.size_bytes)
+            storage.note_totals(copied)
+    finally:
+        storage.close()
+    return copied, gaps
 
 
 def _copy(salvage: Salvage, storage: Storage) -> tuple[Totals, int]:

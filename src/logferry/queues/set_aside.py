@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["put_back", "set_aside"]
+__all__ = ["set_aside"]
 
 _COMPANIONS = ("", "-wal", "-shm")
 
@@ -25,19 +25,8 @@ def set_aside(path: Path) -> Path:
         if not kept_as.exists():
             break
         number += 1
-    _move(path, kept_as)
-    return kept_as
-
-
-def put_back(kept_as: Path, path: Path) -> None:
-    """Undo ``set_aside``, over whatever is at ``path`` now."""
     for suffix in _COMPANIONS:
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    _move(kept_as, path)
-
-
-def _move(source: Path, target: Path) -> None:
-    for suffix in _COMPANIONS:
-        companion = Path(f"{source}{suffix}")
+        companion = Path(f"{path}{suffix}")
         if companion.exists():
-            companion.rename(f"{target}{suffix}")
+            companion.rename(f"{kept_as}{suffix}")
+    return kept_as
