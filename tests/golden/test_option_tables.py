@@ -5,11 +5,14 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_of_sources_lists_their_options() -> None:
+@pytest.mark.parametrize("name", ["sources.md", "local-destinations.md"])
+def test_a_page_lists_the_options_that_there_are(name: str) -> None:
     tool = runpy.run_path(str(ROOT / "tools" / "option_tables.py"))
-    page = (ROOT / "docs" / "config" / "sources.md").read_text(encoding="utf-8")
-    hint = "run: python tools/option_tables.py docs/config/sources.md"
+    page = (ROOT / "docs" / "config" / name).read_text(encoding="utf-8")
+    hint = f"run: python tools/option_tables.py docs/config/{name}"
     assert tool["filled"](page) == page, hint

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from logferry.config.graph import graph_of, graph_text
 from logferry.config.load import load_configuration
+from logferry.config.nodes import Configuration
 from logferry.config.report import render_diagnostics
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
@@ -40,6 +41,14 @@ def graph_of_file(path: Path) -> str:
     environment = Environment(time_zone="UTC")
     build_topology(configuration, environment, QueueStore(environment))
     return graph_text(graph_of(configuration))
+
+
+def loaded_twice(path: Path) -> tuple[Configuration, Configuration]:
+    """Return what ``path`` means, and what its expanded text means."""
+    name, registry = Path(path.name), default_registry()
+    first, _ = load_configuration(name, registry, {}, path.read_text())
+    second, _ = load_configuration(name, registry, {}, first.text)
+    return first, second
 
 
 def bless() -> None:

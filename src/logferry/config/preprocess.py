@@ -159,8 +159,8 @@ class Preprocessor:
             self._expand_word(token, frame)
         else:
             value = self._backticks.text(token, frame.arguments)
-            quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            self._push(_Frame([Token("TEXT", value, quoted, token.span)]))
+            quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "``")
+            self._push(_Frame([Token("TEXT", value, f'"{quoted}"', token.span)]))
 
     # -- backticks ----------------------------------------------------------------
 
