@@ -15,20 +15,27 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from logferry.config.schema import FromGlobal
+from logferry.config.schema import FromGlobal, Options
 from logferry.daemon.registry import default_registry
+from logferry.destinations.options import WriterOptions
 from logferry.sources.options import ReaderOptions
 
 if TYPE_CHECKING:
-    from logferry.config.schema import Option, Options
+    from logferry.config.schema import Option
 
 _PLACE = re.compile(r"(<!-- options: (.+?) -->\n)(?:.*?)(<!-- end -->)", re.DOTALL)
 
 
+_SHARED: dict[str, type[Options]] = {
+    "every source": ReaderOptions,
+    "every destination": WriterOptions,
+}
+
+
 def options_class(title: str) -> type[Options]:
     """Return the options of ``source file`` and its like, or of every reader."""
-    if title == "every source":
-        return ReaderOptions
+    if title in _SHARED:
+        return _SHARED[title]
     kind, _, name = title.partition(" ")
     registry = default_registry()
     return {"source": registry.sources, "destination": registry.destinations}[kind][
@@ -37,8 +44,10 @@ def options_class(title: str) -> type[Options]:
 
 
 def table(title: str) -> str:
-    """Return the table of what a driver has beyond every reader."""
-    shared = ReaderOptions.table() if title != "every source" else {}
+    """Return the table of what a driver has beyond all of its like."""
+    shared: dict[str, Option[Any]] = {}
+    if title not in _SHARED:
+        shared = _SHARED[f"every {title.partition(' ')[0]}"].table()
     rows = ["| option | value | default | what it does |", "|---|---|---|---|"]
     for attribute, option in sorted(options_class(title).table().items()):
         if shared.get(attribute) is not option:
