@@ -9,6 +9,7 @@ import pytest
 
 from helpers.collector import Collector, Sender, numbers
 from helpers.daemon import Daemon, free_port
+from logferry.cli import dqtool, queue
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -268,3 +269,74 @@ async def test_a_reload_adds_a_disk_buffer(tmp_path, ports) -> None:
             await daemon.wait_for("Reliable disk-buffer state; operation='load'")
             await sender.send(100)
             await collector.wait_for_lines(200)
+
+
+async def test_a_damaged_file_is_reported_and_the_rest_delivered(
+    tmp_path, ports
+) -> None:
+    text = relay(ports, "reliable(yes) capacity-bytes(50M)")
+    async with (
+        Daemon(text, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
+        for step in range(1, 6):  # some rows
+            await sender.send(1000)
+            await gauge(daemon, ACCEPTED, 1000 * step)
+    path = tmp_path / "state" / "syslog-ng-00000.rqf"
+    content = bytearray(path.read_bytes())
+    place = content.index(b"number 002500")
+    content[place : place + 4] = b"wrong"[:4]  # in one row
+    content[:100] = bytes(100)  # and no header
+    path.write_bytes(content)
+    async with (
+        Collector("127.0.0.1", ports[1]) as collector,
+        Daemon(text, tmp_path) as daemon,
+    ):
+        event = await daemon.wait_for("Disk-buffer file is damaged")
+        counts = {
+            key: int(event.partition(f"{key}='")[2].partition("'")[0])
+            for key in ("recovered", "lost")
+        }
+        assert "exact='yes'" in event
+        assert counts["recovered"] + counts["lost"] == 5000
+        assert 0 < counts["lost"] < 5000
+        await collector.wait_for_lines(counts["recovered"])
+        found = numbers(collector.lines)
+        assert found == sorted(set(found))
+        assert 2500 not in found
+        answer = await daemon.ctl("STATS", "PROMETHEUS")
+        dropped = [line for line in answer.splitlines() if 'reason="damaged"' in line]
+        assert dropped
+        assert dropped[0].endswith(f" {counts['lost']}")
+
+
+async def test_tools_look_into_the_queue_of_a_running_daemon(
+    tmp_path, ports, capfd
+) -> None:
+    text = relay(ports, "reliable(yes) capacity-bytes(50M)")
+    async with (
+        Daemon(text, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
+        await sender.send(2000)
+        await gauge(daemon, WAITING, 2000)
+        await asyncio.sleep(0.2)  # stored
+        file = str(tmp_path / "state" / "syslog-ng-00000.rqf")
+
+        async def run(main, *words: str) -> tuple[int, str, str]:
+            status = await asyncio.to_thread(main, list(words))
+            return status, *capfd.readouterr()
+
+        status, _, err = await run(dqtool.main, "info", file)
+        assert status == 0
+        assert "number_of_messages='2000'" in err
+        status, out, _ = await run(queue.main, "verify", file)
+        assert (status, out[:20]) == (0, "2000 of 2000 message")
+        status, out, _ = await run(queue.main, "export", file)
+        assert numbers(out.encode().splitlines()) == list(range(2000))
+        _, out, _ = await run(queue.main, "list", "--dir", str(tmp_path / "state"))
+        assert "in use, 2000 messages" in out
+        status, _, err = await run(queue.main, "purge", file, "--yes")
+        assert (status, "stop that first" in err) == (1, True)
+        async with Collector("127.0.0.1", ports[1]) as collector:
+            await collector.wait_for_lines(2000)
