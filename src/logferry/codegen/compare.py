@@ -128,7 +128,7 @@ def _call(
 def read_c_integer(text: bytes) -> int:
     """Return the number that ``text`` begins with, or zero."""
     match = _c_integer.match(text)
-    return int(match[1]) if match else 0
+    return int(match[1][:30]) if match else 0
 
 
 def _c_numbers(sign: str) -> Callable[[bytes, bytes], bool]:

@@ -172,7 +172,7 @@ def _integer(value: bytes) -> int:
 
 
 def _double(value: bytes) -> float | None:
-    if value.isdigit():
+    if value.isdigit() and len(value) < 16:
         return int(value)  # printed as it stands
     try:
         number = float(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.functions.registry import Plain, Special, take_options
 from logferry.codegen.template_text import Function, TemplateError
-from logferry.message.model import Stamp
+from logferry.message.model import Stamp, UnixNanos
 from logferry.message.timestamps import Zone
 
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ def _emit_format_date(function: Function, fields: Fields, context: MacroContext)
     def format_unix(seconds: bytes) -> bytes:
         try:
             unix_ns = round(float(seconds) * _NS)
-        except ValueError:
+            offset = local.offset_s(unix_ns // _NS)
+            return format_stamp(Stamp(UnixNanos(unix_ns), offset))
+        except (ValueError, OverflowError, OSError):  # no number, or no such year
             return b""
-        return format_stamp(Stamp(unix_ns, local.offset_s(unix_ns // _NS)))  # type: ignore[arg-type] # nanoseconds
 
     if len(rest.arguments) == 2:
         moment = emit_parts(rest.arguments[1], fields, context)

@@ -35,14 +35,14 @@ _LEAST, _MOST, _ROUND = -(1 << 63), (1 << 63) - 1, 1 << 64
 def read_number(text: bytes) -> int | float | None:
     """Return the number that ``text`` is, as a whole, or ``None``."""
     match = _integer.fullmatch(text)
-    if match is not None:
+    if match is not None and len(match[1]) < 30:
         value = int(match[1])
         return value if _LEAST <= value <= _MOST else float(value)
     match = _real.fullmatch(text)
     if match is not None:
         return float(match[1])
     match = _hexadecimal.fullmatch(text)
-    return None if match is None else float(int(match[1], 16))
+    return float(int(match[1], 16)) if match and len(text) < 200 else None
 
 
 def print_number(value: float) -> bytes:

@@ -109,12 +109,16 @@ def _replace_delimiter(delimiters: bytes, new: bytes, text: bytes) -> bytes:
     return text
 
 
+_WIDTH_MAX = 65_536
+"""A width may come from a message: more is taken for a mistake."""
+
+
 def _padding(text: bytes, width: bytes, pad: bytes = b" ") -> bytes:
     try:
         missing = int(width) - len(text)
     except ValueError:
         return text
-    if missing <= 0 or not pad:
+    if not 0 < missing <= _WIDTH_MAX or not pad:
         return text
     return (pad * (missing // len(pad) + 1))[:missing] + text
 
@@ -147,10 +151,13 @@ def _binary(*values: bytes) -> bytes:
 
 
 def _c_number(text: bytes) -> int:
-    """Read a number as C does: ``0x31``, ``061``, ``49``."""
-    if text[:2].lower() == b"0x":
-        return int(text, 16)
-    return int(text, 8 if text.startswith(b"0") and len(text) > 1 else 10)
+    """Read a number as C does: ``0x31``, ``061``, ``49``; zero for what is none."""
+    try:
+        if text[:2].lower() == b"0x":
+            return int(text, 16)
+        return int(text, 8 if text.startswith(b"0") and len(text) > 1 else 10)
+    except ValueError:
+        return 0
 
 
 TEXT: dict[str, Plain | Special] = {

@@ -105,6 +105,9 @@ def make_date(options: DateOptions, context: MacroContext) -> ParserFunction:
     return parse
 
 
+_UNIX_DIGITS_MAX = 11
+
+
 class DateReader:
     """Reads dates of one format."""
 
@@ -139,6 +142,8 @@ class DateReader:
         parts = {key: value for key, value in match.groupdict().items() if value}
         fraction = int(parts.get("f", b"0").ljust(9, b"0"))
         if "s" in parts:
+            if len(parts["s"]) > _UNIX_DIGITS_MAX:
+                return None  # after the year 9999
             offset = _offset(parts.get("z", b""))
             moment = int(parts["s"]) * _NS + fraction
             return Stamp(UnixNanos(moment), offset or 0)

@@ -66,7 +66,7 @@ def _clear_tag(message: Message, tag: bytes) -> None:
 def _code_of(text: bytes, names: dict[str, int], largest: int) -> int | None:
     word = text.decode("utf-8", "replace").lower()
     if word.isdecimal() and word.isascii():
-        return int(word) if int(word) <= largest else None
+        return int(word) if len(word) < 5 and int(word) <= largest else None
     return names.get(word)
 
 
@@ -83,7 +83,7 @@ def _set_facility(message: Message, value: bytes) -> None:
 
 
 def _set_pri(message: Message, value: bytes) -> None:
-    if value.isdigit() and int(value) <= 1023:
+    if value.isdigit() and len(value) < 5 and int(value) <= 1023:
         message.pri = int(value)
 
 
