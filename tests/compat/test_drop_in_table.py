@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import stat
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +149,19 @@ def test_takes_all_options_of_the_original(drop_in, port, value):
         *("-c", "ctl", "-Fdtve", "--check-startup"),
     )
     assert short.returncode == 0, short.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may confine itself")
+def test_a_chroot_is_entered_before_anything_is_read(drop_in, port):
+    with tempfile.TemporaryDirectory(prefix="ferry-", dir="/tmp") as jail:
+        text = "@version: 4.27\n" + file_only(port).replace("out.log", "/out.log")
+        (Path(jail) / "a.conf").write_text(text)
+        result = drop_in.run(
+            *("sbin/syslog-ng", "-F", "-C", jail, "-f/a.conf", "-R/a.persist"),
+            *("-p/a.pid", "-c/ctl", "--check-startup"),
+        )
+        assert result.returncode == 0, result.stderr
+        assert (Path(jail) / "a.persist").exists()
 
 
 def test_an_unknown_option_is_an_error(drop_in):

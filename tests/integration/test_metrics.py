@@ -449,6 +449,24 @@ async def test_messages_are_counted_by_host_and_more_from_level_2_on(
         assert rows["src.program", "", "app", "processed"] == ("d", 3)
 
 
+async def test_sources_without_clients_have_a_row_of_their_own(tmp_path):
+    text = f"""
+source s_int {{ internal(); }};
+source s_gen {{ example-msg-generator(num(2) template("x")); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s_int); source(s_gen); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon:
+        await eventually(
+            daemon,
+            lambda rows, _: (
+                rows["src.internal", "s_int#0", "", "processed"][1] >= 1
+                and rows["src.example-msg-generator", "s_gen#0", "", "processed"]
+                == ("a", 2)
+            ),
+        )
+
+
 async def test_metrics_probe_makes_series_with_exactly_its_labels(tmp_path):
     scene = Scene()
     path = """

@@ -19,12 +19,12 @@ from logferry.daemon.events import VerbosityChanged
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
 from logferry.daemon.replay import Replay, find_destination
-from logferry.daemon.secrets import mask
 from logferry.daemon.selflog import Verbosity
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
 from logferry.queues.disk import DiskQueue
 from logferry.telemetry.events import render
+from logferry.telemetry.secrets import mask
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Configuration

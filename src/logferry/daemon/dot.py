@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from logferry.config.graph import Box, Item, Row, graph_of
-from logferry.daemon.secrets import mask
+from logferry.telemetry.secrets import mask
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Configuration

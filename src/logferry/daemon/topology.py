@@ -47,7 +47,7 @@ from logferry.pipeline.build import BuildContext, build_programs
 from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route
 from logferry.sources.base import Inheriting, Reloadable
-from logferry.telemetry.counters import Legacy
+from logferry.telemetry.counters import Counter, Legacy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +70,11 @@ class _RunningSource:
 
 
 _PROCESSED = "processed"
+
+_COUNTING_KINDS = frozenset(
+    ("network", "syslog", "tcp", "tcp6", "udp", "udp6", "file", "wildcard-file")
+)
+"""Sources that have a row for each client or file."""
 
 _R = TypeVar("_R", _RunningSource, RunningDestination)
 
@@ -207,6 +212,7 @@ class Topology:
             self._route(spec),
             self._environment.now,
             metrics.counter("", legacy=Legacy("source", _group(spec), "", _PROCESSED)),
+            driver=self._driver_counter(spec),
             received=metrics.counter(
                 "", legacy=Legacy("center", "", "received", _PROCESSED)
             ),
@@ -223,6 +229,15 @@ class Topology:
         # Known from here on: what it inherited must not get lost when it cannot start.
         self.sources[spec.id] = item = _RunningSource(spec, source, channel)
         return item
+
+    def _driver_counter(self, spec: Spec) -> Counter | None:
+        """Return the counter of a source that has none by client or by file."""
+        if spec.kind in _COUNTING_KINDS:
+            return None
+        instance = str(getattr(spec.options, "path", "") or "")
+        return self._environment.metrics.counter(
+            "", legacy=Legacy(f"src.{spec.kind}", spec.id, instance, _PROCESSED)
+        )
 
     async def _end(self, old: Topology) -> None:
         """Stop the drivers that have no equal here: sources first."""

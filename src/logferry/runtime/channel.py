@@ -57,7 +57,9 @@ class Channel:
     Args:
         route: the program and its outputs.
         now: the wall clock.
-        processed: count messages (of this statement, of the process).
+        processed: counts messages, as do the next two.
+        received: those of all sources together.
+        driver: those of this driver, where it does not count them by client or file.
         queued: counts the records handed to any destination.
         is_acknowledged: the source remembers a position and must know when its
             messages were delivered on every path, flow-controlled or not.
@@ -71,12 +73,14 @@ class Channel:
         processed: Counter,
         *,
         received: Counter | None = None,
+        driver: Counter | None = None,
         queued: Counter | None = None,
         is_acknowledged: bool = False,
     ) -> None:
         self._now = now
         self._processed = processed
         self._received = received or Counter()
+        self._driver = driver or Counter()
         self._queued = queued or Counter()
         self._is_acknowledged = is_acknowledged
         self.replace(route)
@@ -133,6 +137,7 @@ class Channel:
     def _hand_out(self, outputs: Outputs, receipt: Receipt) -> Receipt:
         self._processed.value += receipt.message_count
         self._received.value += receipt.message_count
+        self._driver.value += receipt.message_count
         for batches, (push, is_tracked, is_patient, counter) in zip(
             outputs, self._outputs, strict=True
         ):

@@ -17,6 +17,8 @@ from dataclasses import field as dataclass_field
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol
 
+from logferry.telemetry.secrets import mask_urls
+
 __all__ = ["Event", "EventLog", "Level", "NullLog", "render", "tag"]
 
 
@@ -81,9 +83,13 @@ class NullLog:
 
 
 def render(event: Event) -> str:
-    """Return the log line of ``event``: ``text; key='value', key2='value2'``."""
+    """
+    Return the log line of ``event``: ``text; key='value', key2='value2'``.
+
+    Credentials in URLs are masked: a log is read by many.
+    """
     tags = ", ".join(f"{name}='{_escape(value)}'" for name, value in event.tags())
-    return f"{event.text}; {tags}" if tags else f"{event.text};"
+    return f"{event.text}; {mask_urls(tags)}" if tags else f"{event.text};"
 
 
 def _escape(value: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["mask"]
+__all__ = ["mask", "mask_urls"]
 
 MASK: Final = "********"
 
@@ -33,8 +33,12 @@ _HEADER = re.compile(
 def mask(text: str) -> str:
     """Return ``text`` without the secrets in it."""
     text = _OPTION.sub(lambda found: f"{found[1]}{_like(found[2])}", text)
-    text = _URL.sub(rf"\1{MASK}@", text)
-    return _HEADER.sub(rf"\1\2{MASK}", text)
+    return _HEADER.sub(rf"\1\2{MASK}", mask_urls(text))
+
+
+def mask_urls(text: str) -> str:
+    """Return ``text`` without credentials in URLs; for texts that are no options."""
+    return _URL.sub(rf"\1{MASK}@", text) if "://" in text else text
 
 
 def _like(value: str) -> str:

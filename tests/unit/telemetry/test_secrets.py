@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 
-from logferry.daemon.secrets import mask
+from logferry.telemetry.events import Event, render
+from logferry.telemetry.secrets import mask
 
 
 @pytest.mark.parametrize(
@@ -52,4 +56,17 @@ def test_everything_else_stays_as_it_is(text):
 def test_what_stands_around_a_secret_is_kept():
     assert mask('http(url("http://h") password("x") user("y"))') == (
         'http(url("http://h") password("********") user("y"))'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Event):
+    text: ClassVar[str] = "Refused"
+
+    url: str
+
+
+def test_a_log_line_shows_no_credentials_of_a_url():
+    assert render(Refused("https://bob:hunter2@host/x")) == (
+        "Refused; url='https://********@host/x'"
     )
