@@ -363,6 +363,23 @@ def test_more_than_the_ejected_share_is_panic_and_all_are_used():
     assert {item.target.name for item in choices if item} == {"a", "b", "c", "d"}
 
 
+def test_dead_targets_in_panic_do_not_keep_in_step_with_a_live_one():
+    balancer = make("abcde", 1, balance=Balance.ROUND_ROBIN, ejected_share_max=0.5)
+    dead = {"a", "c", "e"}
+    taken: Counter[str] = Counter()
+    for _ in range(60):
+        tried: frozenset = frozenset()
+        while (choice := balancer.choose(0, 1.0, tried=tried)) is not None:
+            tried |= {choice.target}
+            if choice.target.name not in dead:
+                balancer.on_success(choice, 0.01, 1.0)
+                taken[choice.target.name] += 1
+                break
+            balancer.on_failed(choice, "500", 1.0)
+    assert set(taken) == {"b", "d"}
+    assert min(taken.values()) >= 20
+
+
 def test_probes_decide_instead_of_trials_when_there_are_any():
     health = HealthPlan(fall=1, rise=2, backoff=Backoff(10, 10))
     balancer = make("ab", 2, health=health, probe=ProbePlan(5, jitter=0))
