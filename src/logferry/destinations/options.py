@@ -123,6 +123,22 @@ class DiskBufferOptions(Options):
         no_effect="messages are stored as they go on the wire, without unused fields",
     )
 
+    def check(self, scope: Scope) -> None:
+        """Warn of buffers that are too small to be meant."""
+        if self.capacity_bytes < CAPACITY_BYTES_MIN or (
+            "capacity_bytes" not in self.given
+        ):
+            scope.diagnostics.warning(
+                "disk-buffer() holds 1 MiB, which is its least",
+                self.given.get("capacity_bytes", self.span),
+                "say with capacity-bytes() how much may wait",
+            )
+        if self.durability == "os" and not self.reliable:
+            scope.diagnostics.warning(
+                "durability() has no effect without reliable(yes)",
+                self.given.get("durability", self.span),
+            )
+
 
 _FLAGS_WITHOUT_EFFECT = {
     "ignore-errors": "records wait until the destination works again",
