@@ -60,6 +60,8 @@ _WAIT_STEP_S = 0.005
 
 _CRASH_PAUSE_S = 1.0
 
+_THROTTLE_STEP_S = 0.01
+
 
 class HttpDestination:
     """One running ``http()`` driver. Raises ``TlsFailed`` for unusable TLS files."""
@@ -328,7 +330,7 @@ class HttpDestination:
         now = self._environment.clock()
         moments = [self.balancer.next_deadline(), self._batching.next_deadline()]
         if self._throttle is not None and self._queue.waiting_count and self._idle:
-            moments.append(now + 1 / self._options.throttle)
+            moments.append(now + max(_THROTTLE_STEP_S, 1 / self._options.throttle))
         due = [moment for moment in moments if moment is not None]
         if due:
             delay_s = max(0.0, min(due) - now)
