@@ -136,3 +136,15 @@ async def test_generated_messages_have_the_text_and_values_that_were_asked_for(
     assert message == b"to " + host + b" from me"
     assert name == b"me"
     assert len(lines) == 3
+
+
+async def test_the_example_destination_writes_to_its_file(tmp_path: Path) -> None:
+    text = f"""
+    log {{
+        source {{ example-msg-generator(num(1)); }};
+        destination {{ example-destination(filename("{tmp_path}/out")); }};
+    }};
+    """
+    async with Daemon(text, tmp_path):
+        lines = await lines_of(tmp_path / "out", 1)
+    assert lines == [b"thread_id=0 message=-- Generated message. --"]

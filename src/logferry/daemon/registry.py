@@ -51,7 +51,7 @@ SOURCE_MODULES: dict[str, tuple[str, ...]] = {
 
 DESTINATION_MODULES: dict[str, tuple[str, ...]] = {
     "network.kinds": (*_INET, "network-load-balancer"),
-    "file.kinds": ("file",),
+    "file.kinds": ("file", "example-destination"),
     "local.kinds": ("pipe", "program", "unix-dgram", "unix-stream", "usertty"),
     "http.kinds": ("http",),
     "python.destination": ("python",),

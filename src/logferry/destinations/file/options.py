@@ -11,7 +11,7 @@ from logferry.destinations.options import (
     WriterOptions,
 )
 
-__all__ = ["FileDestinationOptions"]
+__all__ = ["ExampleDestinationOptions", "FileDestinationOptions"]
 
 
 class FileDestinationOptions(WriterOptions, FilePermissionOptions):
@@ -60,3 +60,17 @@ class FileDestinationOptions(WriterOptions, FilePermissionOptions):
         """Return how long an unused file stays open; 0 is for ever."""
         has_macros = "$" in self.path.text
         return self.time_reap if has_macros or "time_reap" in self.given else 0
+
+
+class ExampleDestinationOptions(FileDestinationOptions):
+    """``example-destination()``: a file, for trying things out."""
+
+    title = "destination example-destination"
+
+    path = Option[TemplateText](
+        Template("a file name"),
+        TemplateText("", NOWHERE),
+        name="filename",
+        doc="The file's name.",
+        required=True,
+    )
