@@ -191,3 +191,14 @@ async def test_throttle_holds_records_back(tmp_path: Path) -> None:
     await until(lambda: queue.count <= 45)
     assert queue.count > 30
     await destination.stop(0.0)
+
+
+async def test_standard_output_gets_the_records(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    destination, queue = made("stdout()")
+    await destination.start()
+    destination.push(lines(b"one", b"two"))
+    await until(lambda: not queue.count)
+    await destination.stop(0.0)
+    assert capfd.readouterr().out == "one\ntwo\n"

@@ -36,7 +36,7 @@ __all__ = [
 _token = re.compile(
     r"""
       (?P<space>(?:[ \t\r\n\f]|\\\r?\n)+|\#[^\n]*)
-    | (?P<pragma>(?<![^\n])[ \t]*@[A-Za-z][-A-Za-z_]*
+    | (?P<pragma>@[A-Za-z][-A-Za-z_]*
         (?:[^\n"']|"(?:[^"\\]|\\.)*"|'[^']*')*)
     | (?P<text>"(?:[^"\\]|\\.)*"|'[^']*')
     | (?P<arrow>=>)
@@ -121,6 +121,9 @@ def tokenize(source: SourceText) -> list[Token]:
                 line += count
                 line_start = start + raw.rindex("\n") + 1
             continue
+        if kind == "pragma" and text[line_start:start].strip():
+            kind, raw, end = "bad", "@", start + 1  # not the first on its line
+            matches = _token.finditer(text, end)
         first_line, first_start = line, line_start
         if kind in _MULTI_LINE and "\n" in raw:
             line += raw.count("\n")

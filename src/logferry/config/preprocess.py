@@ -318,7 +318,7 @@ class Preprocessor:
                 f"the config generator of {name.text}() failed: {error}", name.span
             )
         self._backticks.check_depth(name.span)
-        source = SourceText(f"<{generator.command}>", text, name.span)
+        source = SourceText(f"<{name.text}()>", text, name.span)
         made = tokenize(source)
         self._backticks.count(len(made), name.span)
         return _Frame(made, arguments=tokens, source=source)

@@ -52,7 +52,14 @@ SOURCE_MODULES: dict[str, tuple[str, ...]] = {
 DESTINATION_MODULES: dict[str, tuple[str, ...]] = {
     "network.kinds": (*_INET, "network-load-balancer"),
     "file.kinds": ("file", "example-destination"),
-    "local.kinds": ("pipe", "program", "unix-dgram", "unix-stream", "usertty"),
+    "local.kinds": (
+        "pipe",
+        "program",
+        "stdout",
+        "unix-dgram",
+        "unix-stream",
+        "usertty",
+    ),
     "http.kinds": ("http",),
     "python.destination": ("python",),
 }

@@ -242,3 +242,9 @@ def test_defaults_are_those_of_the_configurations_version(
     )
     options = configuration.destinations["d"].drivers[0].options
     assert options.disk_buffer.truncate_size_ratio == ratio  # type: ignore[attr-defined]
+
+
+def test_pragmas_may_be_indented_but_stand_first_on_their_line() -> None:
+    assert template('   @define a 1\n\ttemplate t "`a`";') == "1"
+    found = complaints('template t "x"; @define a 1\n')
+    assert "site.conf:2:17: error: unexpected character '@'" in found[0]

@@ -218,3 +218,16 @@ def test_a_wrong_argument_of_a_generator_is_reported_at_its_use() -> None:
     )
     assert "site.conf:3:17: error:" in found
     assert "timestamp() is current, received or msg" in found
+
+
+def test_access_logs_become_fields_and_a_time() -> None:
+    line = (
+        b"<13>Nov 21 02:00:00 web httpd: 192.0.2.1 - frank [10/Oct/2026:13:55:36 -0700] "
+        b'"GET /a b.gif HTTP/1.0" 200 2326 "http://x/" "Mozilla 4"\n'
+    )
+    driver = (
+        'file("/x" template("${.apache.clientip} ${.apache.auth} ${.apache.verb} '
+        '${.apache.response} ${.apache.agent} $ISODATE\\n"))'
+    )
+    found = sent(driver, line, "parser { apache-accesslog-parser(); };")
+    assert found == [[b"192.0.2.1 frank GET 200 Mozilla 4 2026-10-10T13:55:36-07:00\n"]]

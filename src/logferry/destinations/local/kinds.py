@@ -10,6 +10,7 @@ from logferry.destinations.local.destination import LocalDestination
 from logferry.destinations.local.options import (
     PipeDestinationOptions,
     ProgramDestinationOptions,
+    StdoutDestinationOptions,
     TerminalDestinationOptions,
     UnixDestinationOptions,
 )
@@ -18,6 +19,7 @@ from logferry.destinations.local.outlet import (
     Fifo,
     Outlet,
     Program,
+    StandardOutput,
     StreamSocket,
     Terminals,
 )
@@ -37,6 +39,7 @@ __all__ = ["KINDS"]
 _OUTLETS: dict[str, Callable[..., Outlet]] = {
     "pipe": Fifo,
     "program": Program,
+    "stdout": StandardOutput,
     "unix-dgram": DatagramSocket,
     "unix-stream": StreamSocket,
     "usertty": Terminals,
@@ -79,6 +82,7 @@ KINDS = {
     for name, options in {
         "pipe": PipeDestinationOptions,
         "program": ProgramDestinationOptions,
+        "stdout": StdoutDestinationOptions,
         "unix-dgram": UnixDestinationOptions,
         "unix-stream": UnixDestinationOptions,
         "usertty": TerminalDestinationOptions,

@@ -14,6 +14,7 @@ from logferry.runtime.socket_options import SocketOptions
 __all__ = [
     "PipeDestinationOptions",
     "ProgramDestinationOptions",
+    "StdoutDestinationOptions",
     "TerminalDestinationOptions",
     "UnixDestinationOptions",
 ]
@@ -105,3 +106,9 @@ class TerminalDestinationOptions(WriterOptions):
         positional=True,
         required=True,
     )
+
+
+class StdoutDestinationOptions(WriterOptions):
+    """``stdout()``: the daemon's standard output."""
+
+    title = "destination stdout"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from logferry.destinations.local.options import (
         PipeDestinationOptions,
         ProgramDestinationOptions,
+        StdoutDestinationOptions,
         TerminalDestinationOptions,
         UnixDestinationOptions,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "NotAgain",
     "Outlet",
     "Program",
+    "StandardOutput",
     "StreamSocket",
     "Terminals",
 ]
@@ -99,6 +101,29 @@ class Fifo:
 
     def close(self) -> None:
         """Close our end; what nobody read is lost with it."""
+        os.close(self._descriptor)
+
+
+class StandardOutput:
+    """Our own standard output, opened anew: not to block must not affect others."""
+
+    keeps_records_apart = False
+
+    def __init__(self, options: StdoutDestinationOptions) -> None:
+        del options
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        self._descriptor = os.open("/proc/self/fd/1", flags)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def write(self, data: memoryview) -> int:
+        """Write what there is room for."""
+        return os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        """Close what was opened; standard output itself stays."""
         os.close(self._descriptor)
 
 
