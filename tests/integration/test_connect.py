@@ -131,3 +131,11 @@ async def test_a_bare_probe_connects_and_hangs_up() -> None:
             await ended.wait()
     with pytest.raises(ConnectFailed):
         await probe_tcp(Endpoint(A, port, 5))
+
+
+def test_an_endpoint_is_shown_in_the_form_of_the_reference() -> None:
+    six = InetSocketOptions({"ip_protocol": 6})
+    assert Endpoint("logs", 514, 1).shown == "AF_INET(logs:514)"
+    live = Endpoint("logs", 514, 1, address="192.0.2.1")
+    assert live.shown == "AF_INET(192.0.2.1:514)"
+    assert Endpoint("::1", 514, 1, six).shown == "AF_INET6([::1]:514)"

@@ -65,7 +65,10 @@ class Endpoint:
     @property
     def shown(self) -> str:
         """Where it is, for log lines: the reference's form."""
-        return f"AF_INET({self.address or self.host}:{self.port})"
+        host = self.address or self.host
+        if self.sockets.family == socket.AF_INET6:
+            return f"AF_INET6([{host}]:{self.port})"
+        return f"AF_INET({host}:{self.port})"
 
 
 async def open_stream(endpoint: Endpoint) -> Stream:
