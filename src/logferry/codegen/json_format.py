@@ -10,7 +10,7 @@ elsewhere the message is asked for what it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +21,7 @@ from logferry.codegen.template_text import Function, parse_template
 from logferry.codegen.typed import (
     CastError,
     emit_pair,
+    json_converter,
     json_value,
     static_kind,
     text_of,
@@ -61,8 +62,8 @@ def _emit_on_line(
     codes: dict[str, str] = {}
     kinds: dict[str, str | None] = {}
     for name in pairs.static_names():
-        if name == "SEQNUM":
-            continue  # structured data has it
+        if name in {"SEQNUM", "RAWMSG"}:
+            continue  # structured data has the one, a flag keeps the other
         key = pairs.key_of(name)
         codes[key] = emit_template(fields.macro(name, context), fields).code
         kinds[key] = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
@@ -150,9 +151,28 @@ class _TypedObject:
         on_error: str,
     ) -> None:
         self._columns = tuple(zip(names, keeps_empty, kinds, strict=True))
+        self._converters = tuple(
+            (name, keeps, _converter(kind)) for name, keeps, kind in self._columns
+        )
+        self._shape = _Shape(names, delimiter)
         self._build = _Builder(delimiter, on_error)
 
     def __call__(self, *values: Any) -> bytes:
+        try:
+            return self._shape.dump(
+                {
+                    name: convert(value)
+                    for (name, keeps, convert), value in zip(
+                        self._converters, values, strict=True
+                    )
+                    if keeps or (value[0] if convert is _pair_value else value)
+                },
+                is_ordered=True,
+            )
+        except ValueError:  # CastError, UnicodeDecodeError
+            return self._build(self._found(values))
+
+    def _found(self, values: tuple[Any, ...]) -> list[tuple[str, bytes, str]]:
         found: list[tuple[str, bytes, str]] = []
         for (name, keeps, kind), value in zip(self._columns, values, strict=True):
             if kind is None:
@@ -160,7 +180,40 @@ class _TypedObject:
                     found.append((name, *value))
             elif value or keeps:
                 found.append((name, value, kind))
-        return self._build(found)
+        return found
+
+
+def _converter(kind: str | None) -> Callable[[Any], Any]:
+    """Return what makes a JSON value of a text; raises ``ValueError``."""
+    return _pair_value if kind is None else json_converter(kind)
+
+
+def _pair_value(pair: tuple[bytes, str]) -> Any:
+    return json_value(*pair) if pair[1] else pair[0].decode()
+
+
+class _Shape:
+    """The order of a set of keys, and the objects that their delimiters make."""
+
+    __slots__ = ("_is_flat", "_levels", "_order")
+
+    def __init__(self, names: Sequence[str], delimiter: str) -> None:
+        self._order = tuple(sorted(names, reverse=True))
+        self._is_flat = not delimiter or not any(delimiter in name for name in names)
+        self._levels = (
+            {} if self._is_flat else {name: _levels(name, delimiter) for name in names}
+        )
+
+    def dump(self, found: dict[str, Any], *, is_ordered: bool = False) -> bytes:
+        """Return the object; ``found`` has some of the keys."""
+        if is_ordered and self._is_flat:
+            return orjson.dumps(found)
+        ordered = [(name, found[name]) for name in self._order if name in found]
+        if self._is_flat:
+            return orjson.dumps(dict(ordered))
+        return orjson.dumps(
+            _nest([(self._levels[name], value) for name, value in ordered])
+        )
 
 
 class _Builder:
@@ -186,9 +239,7 @@ class _Builder:
                 return b""
             items = self._forgiving(pairs)
         delimiter = self._delimiter
-        if delimiter and any(delimiter in name for name, _ in items):
-            return orjson.dumps(_nest(items, delimiter))
-        return orjson.dumps(dict(items))
+        return _Shape([name for name, _ in items], delimiter).dump(dict(items))
 
     def _forgiving(self, pairs: list[tuple[str, bytes, str]]) -> list[tuple[str, Any]]:
         items: list[tuple[str, Any]] = []
@@ -201,16 +252,16 @@ class _Builder:
         return items
 
 
-def _nest(pairs: list[tuple[str, Any]], delimiter: str) -> dict[str, Any]:
+def _nest(pairs: list[tuple[list[str], Any]]) -> dict[str, Any]:
     root: dict[str, Any] = {}
-    for name, value in pairs:
-        *path, last = _levels(name, delimiter)
+    for levels, value in pairs:
         node = root
-        for part in path:
+        for part in levels[:-1]:
             child = node.get(part)
             if not isinstance(child, dict):
                 child = node[part] = {}
             node = child
+        last = levels[-1]
         inner = node.get(last)
         # A value beside an object of its name goes into it, as in the reference.
         (inner if isinstance(inner, dict) else node)[last] = value
@@ -236,24 +287,94 @@ def _levels(name: str, delimiter: str) -> list[str]:
 
 
 class Formatter:
-    """``format-json`` over a message."""
+    """
+    ``format-json`` over a message.
+
+    Messages of one kind have the same names, so that the order of the keys and their
+    nesting are remembered by the names found.
+    """
+
+    _SHAPES_MAX = 4096
 
     def __init__(
         self, pairs: ValuePairs, context: MacroContext, *, is_flat: bool
     ) -> None:
-        self._collect = pairs.collector(context)
+        self._readers = pairs.readers(context)
         self._keeps_dot = pairs.keeps_dot
-        delimiter = "" if is_flat else pairs.key_delimiter
-        self._build = _Builder(delimiter, context.on_error)
+        self._delimiter = "" if is_flat else pairs.key_delimiter
+        self._build = _Builder(self._delimiter, context.on_error)
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._keys = _ShapedKeys(self._readers.keys, keeps_dot=pairs.keeps_dot)
+        self._macros = tuple(
+            (self._shaped(key), function, _converter(kind))
+            for key, function, kind in self._readers.macros
+        )
+        self._templates = tuple(
+            (self._shaped(key), function, keeps_kind)
+            for key, function, keeps_kind in self._readers.templates
+        )
+
+    def _shaped(self, key: str) -> str:
+        return _shape(key, keeps_dot=self._keeps_dot)
 
     def __call__(self, message: Message) -> bytes:
-        keeps_dot = self._keeps_dot
+        try:
+            found = self._found(message)
+        except ValueError:  # CastError, UnicodeDecodeError
+            return self._slowly(message)
+        names = tuple(found)
+        shape = self._shapes.get(names)
+        if shape is None:
+            if len(self._shapes) >= self._SHAPES_MAX:
+                self._shapes.clear()
+            shape = self._shapes[names] = _Shape(names, self._delimiter)
+        return shape.dump(found)
+
+    def _found(self, message: Message) -> dict[str, Any]:
+        """Return values by key. Raises ``ValueError`` for what needs a decision."""
+        readers = self._readers
+        found: dict[str, Any] = {}
+        for key, function, convert in self._macros:
+            value = function(message)
+            if value:
+                found[key] = convert(value)
+        types = message.types if readers.is_typed else {}
+        keys, omits_empty = self._keys, readers.omits_empty
+        for name, value in message.values.items():
+            shaped = keys[name]
+            if shaped is not None and (value or not omits_empty):
+                kind = types.get(name)
+                found[shaped] = json_value(value, kind) if kind else value.decode()
+        for key, pair, keeps_kind in self._templates:
+            value, kind = pair(message)
+            if value or not omits_empty:
+                found[key] = (
+                    json_value(value, kind) if kind and keeps_kind else value.decode()
+                )
+        return found
+
+    def _slowly(self, message: Message) -> bytes:
         found = {
-            key
-            if keeps_dot or not key.startswith(".")
-            else _shape(key, keeps_dot=False): (value, kind)
-            for key, value, kind in self._collect(message)
+            self._shaped(key): (value, kind)
+            for key, value, kind in self._readers(message)
         }
         return self._build(
             [(name, *found[name]) for name in sorted(found, reverse=True)]
         )
+
+
+class _ShapedKeys(dict[str, "str | None"]):
+    """Keys by name, with their leading dot as it is printed."""
+
+    def __init__(self, keys: Mapping[str, str | None], *, keeps_dot: bool) -> None:
+        super().__init__()
+        self._keys = keys
+        self._keeps_dot = keeps_dot
+
+    def __missing__(self, name: str) -> str | None:
+        if len(self) >= Formatter._SHAPES_MAX:
+            self.clear()
+        key = self._keys[name]
+        shaped = None if key is None else _shape(key, keeps_dot=self._keeps_dot)
+        self[name] = shaped
+        return shaped

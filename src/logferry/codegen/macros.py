@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TypeAlias
 
 from logferry.codegen.lists import join_list
@@ -118,10 +119,7 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
 
 
 def _attribute(name: str) -> MacroFunction:
-    def read(message: Message) -> bytes:
-        value: bytes = getattr(message, name)
-        return value
-
+    read: MacroFunction = attrgetter(name)
     return read
 
 

@@ -151,6 +151,11 @@ def text_of(value: bytes) -> str:
         return value.decode("utf-8", "backslashreplace")
 
 
+def json_converter(kind: str) -> Callable[[bytes], Any]:
+    """Return what makes JSON of a text of type ``kind``; raises ``ValueError``."""
+    return _JSON.get(kind, bytes.decode)
+
+
 def json_value(value: bytes, kind: str) -> Any:
     """Return ``value`` as JSON has it. Raises ``CastError``."""
     if not kind:

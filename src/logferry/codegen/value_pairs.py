@@ -10,12 +10,12 @@ What depends on names only is worked out once for each name (reference: value-pa
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from logferry.codegen.kinds import TYPES
-from logferry.codegen.macros import ALL_MACROS, macro_function
+from logferry.codegen.macros import ALL_MACROS, MacroFunction, macro_function
 from logferry.codegen.template_text import Function, TemplateError, parse_template
 from logferry.codegen.typed import MACRO_KINDS
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
-__all__ = ["BUILT_IN_PAIRS", "Pair", "Rekey", "ValuePairs", "pairs_of"]
+__all__ = ["BUILT_IN_PAIRS", "Pair", "Readers", "Rekey", "ValuePairs", "pairs_of"]
+
+PairFunction: TypeAlias = "Callable[[Message], tuple[bytes, str]]"
 
 _CORE = frozenset({"FACILITY", "PRIORITY", "HOST", "PROGRAM", "PID", "MESSAGE", "DATE"})
 _SCOPES: dict[str, frozenset[str]] = {
@@ -181,57 +183,81 @@ class ValuePairs:
         """Return the selected macros and built-in pairs, in no order."""
         return sorted(filter(self.takes, ALL_MACROS | set(BUILT_IN_PAIRS)))
 
-    def collector(
-        self, context: MacroContext
-    ) -> Callable[[Message], Iterator[tuple[str, bytes, str]]]:
-        """Return a function that yields key, value and type, in no order."""
+    def readers(self, context: MacroContext) -> Readers:
+        """Return how the selected values are read from a message."""
         from logferry.codegen.templates import pair_function
 
-        macros = [
-            (
-                self.key_of(name),
-                function,
-                self._kind(MACRO_KINDS.get(name, ""), context),
-            )
-            for name in self.static_names()
-            if (function := macro_function(name, context)) is not None
-        ]
-        templates = [
-            (
-                self.key_of(pair.key),
-                pair_function(pair.template, pair.hint, context),
-                self.casts or bool(pair.hint),
-            )
-            for pair in self.pairs
-        ]
-        keys: dict[str, str | None] = {}
-        is_typed, omits_empty = self.casts and context.is_typed, self.omits_empty
+        return Readers(
+            tuple(
+                (self.key_of(name), function, self._kind(name, context))
+                for name in self.static_names()
+                if (function := macro_function(name, context)) is not None
+            ),
+            tuple(
+                (
+                    self.key_of(pair.key),
+                    pair_function(pair.template, pair.hint, context),
+                    self.casts or bool(pair.hint),
+                )
+                for pair in self.pairs
+            ),
+            _Keys(self),
+            is_typed=self.casts and context.is_typed,
+            omits_empty=self.omits_empty,
+        )
 
-        def key_of(name: str) -> str | None:
-            if len(keys) >= _MEMO_MAX:
-                keys.clear()
-            key = keys[name] = self.key_of(name) if self.takes(name) else None
-            return key
+    def _kind(self, name: str, context: MacroContext) -> str:
+        return MACRO_KINDS.get(name, "") if self.casts and context.is_typed else ""
 
-        def collect(message: Message) -> Iterator[tuple[str, bytes, str]]:
-            for key, function, kind in macros:
-                value = function(message)
-                if value:
-                    yield key, value, kind
-            types = message.types
-            for name, value in message.values.items():
-                found = keys[name] if name in keys else key_of(name)
-                if found is not None and (value or not omits_empty):
-                    yield found, value, types.get(name, "") if is_typed else ""
-            for key, pair, keeps_kind in templates:
-                value, kind = pair(message)
-                if value or not omits_empty:
-                    yield key, value, kind if keeps_kind else ""
 
-        return collect
+class _Keys(dict[str, "str | None"]):
+    """Keys by name; ``None`` for a name that is not selected."""
 
-    def _kind(self, kind: str, context: MacroContext) -> str:
-        return kind if self.casts and context.is_typed else ""
+    def __init__(self, pairs: ValuePairs) -> None:
+        super().__init__()
+        self._pairs = pairs
+
+    def __missing__(self, name: str) -> str | None:
+        if len(self) >= _MEMO_MAX:
+            self.clear()
+        is_taken = self._pairs.takes(name)
+        key = self[name] = self._pairs.key_of(name) if is_taken else None
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """
+    How selected values are read.
+
+    Attributes:
+        macros: key, function and type of each macro; an empty value does not count.
+        templates: key, function of value and type, and whether the type counts.
+        keys: the keys of other name-value pairs.
+
+    """
+
+    macros: tuple[tuple[str, MacroFunction, str], ...]
+    templates: tuple[tuple[str, PairFunction, bool], ...]
+    keys: Mapping[str, str | None]
+    is_typed: bool
+    omits_empty: bool
+
+    def __call__(self, message: Message) -> Iterator[tuple[str, bytes, str]]:
+        """Yield key, value and type, in no order."""
+        for key, function, kind in self.macros:
+            value = function(message)
+            if value:
+                yield key, value, kind
+        types = message.types
+        for name, value in message.values.items():
+            found = self.keys[name]
+            if found is not None and (value or not self.omits_empty):
+                yield found, value, types.get(name, "") if self.is_typed else ""
+        for key, pair, keeps_kind in self.templates:
+            value, kind = pair(message)
+            if value or not self.omits_empty:
+                yield key, value, kind if keeps_kind else ""
 
 
 def pairs_of(function: Function) -> ValuePairs:

@@ -47,7 +47,7 @@ def _printer(print_rows: Callable[[_Rows], bytes]) -> Special:
     def _rows_of(
         pairs: ValuePairs, context: MacroContext
     ) -> Callable[[Message], bytes]:
-        collect = pairs.collector(context)
+        collect = pairs.readers(context)
 
         def apply(message: Message) -> bytes:
             found = {key: value for key, value, _ in collect(message)}

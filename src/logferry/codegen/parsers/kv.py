@@ -127,7 +127,8 @@ class _Scanner:
     def __init__(self, value_separator: str, pair_separator: str) -> None:
         separator = re.escape(value_separator.encode())
         pair = re.escape(pair_separator.encode())
-        name = rb"[A-Za-z0-9_.\-]++"
+        # Only at the beginning of a word: a long one must not be tried in each place.
+        name = rb"(?<![A-Za-z0-9_.\-])[A-Za-z0-9_.\-]++"
         # A value ends before a pair separator, or before the name of the next pair.
         # Spaces are tried at their first only, so that many of them cost little.
         ends = [rb"(?<! ) ++(?=" + name + rb" *+" + separator + rb")", rb" *+\Z"]
