@@ -7,7 +7,7 @@ remedy; nothing is raised until the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -91,6 +91,10 @@ class Diagnostics:
             text = f"there are more than {CONFIG_DIAGNOSTICS_MAX} {item.severity}s"
             hint = "the rest is not shown: begin with the first"
             self.items.append(Diagnostic(item.severity, text, item.span, hint))
+
+    def leave_out(self, rules: Collection[str]) -> None:
+        """Forget the warnings of these rules."""
+        self.items = [item for item in self.items if item.rule not in rules]
 
     @property
     def has_errors(self) -> bool:

@@ -7,6 +7,7 @@ Everything wrong with a configuration is collected and raised at once.
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,11 @@ def _load(
     resolver.allows_duplicates = tokens.defined("allow-config-dups") == "1"
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
-    configuration.unused_blocks.update(tokens.unused_blocks())
+    disabled = frozenset(tokens.defined("disabled-rules").replace(",", " ").split())
+    diagnostics.leave_out(disabled)
+    configuration = replace(
+        configuration, unused_blocks=tokens.unused_blocks(), disabled_rules=disabled
+    )
     expanded = text_of_words(f"@version: {version[0]}.{version[1]}", tokens.passed)
     files = (str(path), *includes.files)
     return configuration.with_text(expanded, text, files), diagnostics

@@ -373,6 +373,7 @@ class Configuration:
         defined: where each named statement is, by kind and name.
         used: kinds and names that something refers to.
         unused_blocks: the user's own blocks that nothing uses.
+        disabled_rules: names of linter rules that ``@define disabled-rules`` lists.
         text: the expanded text (``--preprocess-into``, ``ctl config``).
         original: the text of the main file.
         files: the names of all files that were read.
@@ -391,6 +392,7 @@ class Configuration:
     defined: dict[tuple[str, str], Span] = field(default_factory=dict)
     used: frozenset[tuple[str, str]] = frozenset()
     unused_blocks: dict[tuple[str, str], Span] = field(default_factory=dict)
+    disabled_rules: frozenset[str] = frozenset()
     text: str = ""
     original: str = ""
     files: tuple[str, ...] = ()

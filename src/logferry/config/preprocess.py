@@ -228,11 +228,13 @@ class Preprocessor:
         self.blocks[kind, block.name] = block
 
     def unused_blocks(self) -> dict[tuple[str, str], Span]:
-        """Return where blocks outside of the library are that nothing used."""
+        """Return where blocks of the main file are that nothing used."""
         return {
             key: block.span
             for key, block in self.blocks.items()
-            if not block.is_used and not block.span.file.startswith("scl/")
+            if not block.is_used
+            and block.span.origin is None  # included files are libraries
+            and not block.span.file.startswith("scl/")
         }
 
     def _raw_group(self, opening: str, closing: str, place: Span) -> list[Token]:

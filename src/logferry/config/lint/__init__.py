@@ -35,7 +35,7 @@ def lint(
 ) -> None:
     """Add the warnings of all rules to ``diagnostics``, except those ``disabled``."""
     for rule in RULES.values():
-        if rule.name in disabled:
+        if rule.name in disabled or rule.name in configuration.disabled_rules:
             continue
         for finding in rule.find(configuration):
             diagnostics.warning(

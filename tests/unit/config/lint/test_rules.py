@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from helpers.configs import loaded
 from logferry.config.diagnostics import Diagnostics
 from logferry.config.lint import RULES, lint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IN = "source { internal(); };"
 NET = "source { network(port(514) max-connections(9)); };"
@@ -155,3 +160,17 @@ def test_a_rule_is_silent_when_the_remedy_was_taken(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule_can_be_switched_off(name: str) -> None:
     assert name not in rules_of(CASES[name][0], (name,))
+
+
+def test_a_configuration_may_switch_rules_off_itself() -> None:
+    head = '@define disabled-rules "http-timeout, undefined-variable"\n'
+    text = log('http(url("http://a/`nothing`"))')
+    assert "http-timeout" not in rules_of(head + text)
+    _, diagnostics = loaded(head + text)
+    assert diagnostics.items == []
+
+
+def test_blocks_of_an_included_file_need_not_be_used(tmp_path: Path) -> None:
+    (tmp_path / "blocks.conf").write_text("block filter b() { level(err) };")
+    configuration, _ = loaded('@include "blocks.conf"\n', path=tmp_path / "site.conf")
+    assert configuration.unused_blocks == {}
