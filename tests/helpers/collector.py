@@ -19,6 +19,7 @@ class Collector:
 
     Attributes:
         lines: every complete line received, in order, over all connections.
+        sessions: the lines of each connection.
         connections: how many connections were accepted.
         empty_connections: those that ended without a byte.
 
@@ -30,6 +31,7 @@ class Collector:
         self.address = address
         self.port = port
         self.lines: list[bytes] = []
+        self.sessions: list[list[bytes]] = []
         self.connections = 0
         self.empty_connections = 0
         self.client_certificates: list[bytes] = []
@@ -62,6 +64,8 @@ class Collector:
             self.client_certificates.append(tls.getpeercert(binary_form=True) or b"")
         self._changed.set()
         rest = b""
+        own: list[bytes] = []
+        self.sessions.append(own)
         is_empty = True
         try:
             while True:
@@ -75,6 +79,7 @@ class Collector:
                 lines = (rest + data).split(b"\n")
                 rest = lines.pop()
                 self.lines.extend(lines)
+                own.extend(lines)
                 self._changed.set()
         except OSError:
             pass
@@ -125,6 +130,11 @@ class Collector:
     def freeze(self) -> None:
         """Stop reading; the kernel's buffers fill."""
         self.reads = False
+
+    def thaw(self) -> None:
+        """Read on."""
+        self.reads = True
+        self._changed.set()
 
 
 class Sender:

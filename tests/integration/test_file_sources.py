@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from helpers.daemon import Daemon
+from helpers.collector import Collector
+from helpers.daemon import Daemon, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
+
+HOME = "127.0.0.1"
 
 
 def line(number: int) -> bytes:
@@ -246,3 +250,40 @@ async def test_the_daemon_ends_with_the_file_on_request(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         assert await process.wait() == 0
     assert numbers_in(tmp_path / "out") == list(range(1000))
+
+
+async def test_reloads_that_change_the_source_lose_and_double_nothing(
+    tmp_path: Path,
+) -> None:
+    """What is on its way when the driver is replaced is not read again."""
+    source, port = tmp_path / "in.log", free_port(HOME)
+
+    def text(turn: int) -> str:
+        return f"""
+        source s {{ file("{source}" tags("turn{turn}")); }};
+        log {{
+            source(s); destination {{ network("{HOME}" port({port})); }};
+            flags(flow-control);
+        }};
+        """
+
+    append(source, 0)
+    async with Collector(HOME, port) as server, Daemon(text(0), tmp_path) as daemon:
+        await server.wait_for_lines(1)
+        written = 1
+        for turn in range(1, 8):
+            if turn % 2:
+                server.freeze()
+            else:
+                server.thaw()
+            append(source, *range(written, written + 20_000))
+            written += 20_000
+            await asyncio.sleep(0.05)
+            daemon.config.write_text("@version: 4.27\n" + text(turn))
+            daemon.signal(signal.SIGHUP)
+            await daemon.wait_for("Configuration reload finished", count=turn)
+        server.thaw()
+        await server.wait_for_lines(written, 20)
+        await daemon.stop()
+        found = [int(line.split()[-1]) for line in server.lines]
+    assert found == list(range(written))
