@@ -17,7 +17,7 @@ import orjson
 
 from logferry.codegen.fields import LineFields, Unsupported
 from logferry.codegen.json_line import emit_flat_object
-from logferry.codegen.template_text import Function, parse_template
+from logferry.codegen.template_text import Function, Macro, parse_template
 from logferry.codegen.typed import (
     CastError,
     emit_pair,
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from logferry.message.model import Message
 
 __all__ = ["emit_format_json", "formatter_of"]
+
+
+_NUMBERS = frozenset({"LEVEL_NUM", "SEVERITY_NUM", "FACILITY_NUM"})
+"""Macros whose text is a JSON number as it is."""
+
+_NUMBER_TEMPLATES = frozenset((Macro(name),) for name in _NUMBERS)
 
 
 def emit_format_json(function: Function, fields: Fields, context: MacroContext) -> str:
@@ -61,6 +67,7 @@ def _emit_on_line(
         raise Unsupported("structured data is not read from lines")
     codes: dict[str, str] = {}
     kinds: dict[str, str | None] = {}
+    numbers: set[str] = set()
     for name in pairs.static_names():
         if name in {"SEQNUM", "RAWMSG"}:
             continue  # structured data has the one, a flag keeps the other
@@ -68,10 +75,13 @@ def _emit_on_line(
         codes[key] = emit_template(fields.macro(name, context), fields).code
         kinds[key] = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
         kinds[key] = kinds[key] or ""  # nothing is left out, so it is no null
+        if name in _NUMBERS and kinds[key]:
+            numbers.add(key)
     for name in fields.changed:
         if pairs.takes(name):
             key = pairs.key_of(name)
             codes[key], kinds[key] = fields.changed[name], ""
+            numbers.discard(key)
     explicit = set()
     for pair in pairs.pairs:
         parts = parse_template(pair.template)
@@ -79,6 +89,9 @@ def _emit_on_line(
         explicit.add(key)
         kind = static_kind(parts, pair.hint, fields, context)
         kinds[key] = kind if pairs.casts or pair.hint else ""
+        numbers.discard(key)
+        if kinds[key] == "int" and parts in _NUMBER_TEMPLATES:
+            numbers.add(key)
         is_dynamic = kinds[key] is None
         codes[key] = (
             emit_pair(parts, pair.hint, fields, context)
@@ -101,8 +114,9 @@ def _emit_on_line(
     bound = fields.constants.bind(build, "format_json")
     values = [codes[name] for name in ordered]
     general = f"{bound}({', '.join(values)})"
-    if isinstance(build, _FlatObject):
-        return emit_flat_object(shaped, values, keeps, general, fields)
+    if is_plain and all(kinds[name] == "" or name in numbers for name in ordered):
+        bare = [shapes[name] for name in numbers]
+        return emit_flat_object(shaped, values, keeps, general, fields, numbers=bare)
     return general
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from logferry.codegen.fields import is_recurring_text
@@ -44,15 +45,20 @@ def emit_flat_object(
     keeps_empty: tuple[bool, ...],
     general: str,
     fields: LineFields,
+    *,
+    numbers: Collection[str] = (),
 ) -> str:
     """
     Return an expression for an object of ``names`` with the values of ``codes``.
 
-    Where it cannot be copied together, it is ``general``, an expression as well.
+    Those of ``numbers`` stand without quotes. Where it cannot be copied together, it
+    is ``general``, an expression as well.
     """
     if not all(_is_plain_code(code, fields) for code in codes):
         return general
-    pairs = ",".join(f'{json.dumps(name)}:"\0"' for name in names)
+    pairs = ",".join(
+        json.dumps(name) + (":\0" if name in numbers else ':"\0"') for name in names
+    )
     text = f"{{{pairs}}}".encode().replace(b"%", b"%%").replace(b"\0", b"%b")
     bind = fields.constants.bind
     fields.constants.values["is_plain"] = is_plain

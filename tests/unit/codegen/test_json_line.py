@@ -79,3 +79,17 @@ def test_any_message_comes_back_from_the_object(texts: list[bytes]) -> None:
 
 def test_the_program_copies_objects_of_plain_lines() -> None:
     assert "json_line % (" in relay(MIDDLE, "", TEMPLATE).program.source
+
+
+def test_numbers_are_copied_without_quotes() -> None:
+    template = (
+        'template("$(format-json --scope rfc3164 l=int($LEVEL_NUM) '
+        'f=$FACILITY_NUM s=string($LEVEL_NUM))\\n")'
+    )
+    site = relay("", "keep-hostname(no)", template)
+    assert "json_line %" in site.program.source
+    for text in (b"plain", b'"escaped"'):
+        (records,) = site.lines(HEAD + b"app[7]: " + text).values()
+        found = json.loads(records[0])
+        assert (found["l"], found["f"], found["s"]) == (5, 1, "5")
+        assert found["MESSAGE"] == text.decode()
