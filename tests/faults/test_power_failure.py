@@ -20,6 +20,7 @@ from logferry.errors import QueueError
 from logferry.message.batch import Receipt, RecordBatch
 from logferry.queues import disk as disk_module
 from logferry.queues import storage as storage_module
+from logferry.queues import unstored
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.recovery import open_storage
 from logferry.queues.storage import Storage
@@ -44,7 +45,7 @@ def _errors_that_sqlite_ignores(monkeypatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch) -> None:
-    monkeypatch.setattr(disk_module, "ROW_BYTES_MAX", 3 * RECORDS * RECORD_BYTES)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 3 * RECORDS * RECORD_BYTES)
     monkeypatch.setattr(disk_module, "CACHE_BYTES", 4 * RECORDS * RECORD_BYTES)
     monkeypatch.setattr(storage_module, "PAGE_BYTES", 4096)
     monkeypatch.setattr(storage_module, "WAL_PAGES", 24)  # checkpoints in between

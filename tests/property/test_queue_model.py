@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from logferry.message.batch import Receipt, RecordBatch
-from logferry.queues import disk
+from logferry.queues import disk, unstored
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.storage import Storage
@@ -334,8 +334,8 @@ def shared_memory() -> str | None:
 def _small_caches(monkeypatch) -> None:
     """Limits of a few records, so that gaps open and close all the time."""
     monkeypatch.setattr(disk, "CACHE_BYTES", 40)
-    monkeypatch.setattr(disk, "ROW_BYTES_MAX", 24)
-    monkeypatch.setattr(disk, "WORK_BYTES_MAX", 90)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 24)
+    monkeypatch.setattr(unstored, "WORK_BYTES_MAX", 90)
     monkeypatch.setattr(disk, "HURRY_BYTES", 150)
 
 

@@ -30,12 +30,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from logferry.queues.leasing import Entry, LeasingQueue, join_batches
+from logferry.queues.leasing import Entry, LeasingQueue
 from logferry.queues.parcels import DiskParcel, Stored
 from logferry.queues.queue import Full, Pushed, PushResult
-from logferry.queues.rows import Ranges, Row, merge_ranges
+from logferry.queues.rows import Row, merge_ranges
+from logferry.queues.unstored import Storing, Unstored
 from logferry.queues.work import Done, Health, Load, Totals, Urgency, Work
 
 if TYPE_CHECKING:
@@ -47,12 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DiskLimits", "DiskQueue"]
 
-ROW_BYTES_MAX: Final = 256 * 1024
-"""Batches are joined into rows up to this size; a larger batch is a row of its own."""
-
-WORK_BYTES_MAX: Final = 8 * 1024 * 1024
-"""What one transaction stores at most, so that a receipt waits for a bounded time."""
-
 CACHE_BYTES: Final = 4 * 1024 * 1024
 """What is read ahead, and what is kept in memory of records that are stored."""
 
@@ -60,6 +55,7 @@ HURRY_BYTES: Final = 8 * 1024 * 1024
 """With so much not stored yet a commit waits no longer."""
 
 _LOST: Final = "damaged"
+_EVERYTHING: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +77,6 @@ class DiskLimits:
     is_reliable: bool = True
     memory_bytes_max: int = 163_840_000
     memory_count_max: int = 1000
-
-
-class _Storing(NamedTuple):
-    """A row on its way to the file."""
-
-    row: Row
-    parcels: list[DiskParcel]
-    remaining: int  # when it set out
-    remaining_bytes: int
 
 
 def _stored(entry: Entry) -> Stored | None:
@@ -145,10 +132,8 @@ class DiskQueue(LeasingQueue):
         self._tail_count = 0
         self._tail_bytes = 0
         # what the file does not have yet
-        self._unstored: deque[DiskParcel] = deque()
-        self._unstored_bytes = 0
-        self._old_position = 0  # what came before was here at the last commit already
-        self._storing: list[_Storing] = []
+        self._unstored = Unstored()
+        self._storing: list[Storing] = []
         self._released: dict[int, Stored] = {}
         self._releasing: list[tuple[Stored, int, int]] = []
         self._damaged: list[int] = []
@@ -182,12 +167,12 @@ class DiskQueue(LeasingQueue):
     @property
     def unstored_bytes(self) -> int:
         """Bytes of the records that are not in the file."""
-        return self._unstored_bytes
+        return self._unstored.size_bytes
 
     @property
     def unstored_count(self) -> int:
         """Records that are not in the file."""
-        return sum(item.remaining for item in self._unstored if item.batch is not None)
+        return self._unstored.count
 
     @property
     def stored(self) -> Totals:
@@ -218,7 +203,7 @@ class DiskQueue(LeasingQueue):
         limits = self.limits
         free_bytes = min(
             limits.capacity_bytes - self.bytes,
-            limits.memory_bytes_max - self._unstored_bytes,
+            limits.memory_bytes_max - self._unstored.size_bytes,
         )
         if len(batch.data) <= free_bytes:
             return batch.count
@@ -242,7 +227,6 @@ class DiskQueue(LeasingQueue):
             self._waiting_count += count
             self._waiting_bytes += size_bytes
         self._unstored.append(parcel)
-        self._unstored_bytes += size_bytes
         self.ledger.accepted += count
         self.announce()
 
@@ -268,7 +252,7 @@ class DiskQueue(LeasingQueue):
 
     def note_unstored_release(self, size_bytes: int) -> None:
         """Forget records that need never be stored."""
-        self._unstored_bytes -= size_bytes
+        self._unstored.size_bytes -= size_bytes
 
     # -- work -----------------------------------------------------------------
 
@@ -278,7 +262,7 @@ class DiskQueue(LeasingQueue):
             return Urgency.NOW
         if self._wants_store():
             is_idle = not self._leases or self._is_closing
-            if is_idle or self._unstored_bytes >= HURRY_BYTES:
+            if is_idle or self._unstored.size_bytes >= HURRY_BYTES:
                 return Urgency.NOW
             return Urgency.SOON
         if self._wants_removal():
@@ -316,25 +300,21 @@ class DiskQueue(LeasingQueue):
         )
 
     def _wants_store(self) -> bool:
-        if not self._unstored_bytes or self.health is not Health.GOOD:
+        if not self._unstored.size_bytes or self.health is not Health.GOOD:
             return False
-        if self._is_closing:
+        if not self._unstored.fits(self._free_bytes()):
+            return False
+        if self.limits.is_reliable or self._is_closing or self._gap_count:
             return True
-        if self._next_fits():
-            if self.limits.is_reliable:
-                return True
-            if self._gap_count or self._unstored_bytes > CACHE_BYTES:
-                return True
-            return self.waiting_count > self.limits.memory_count_max
-        return False
+        if self._unstored.size_bytes > CACHE_BYTES:
+            return True
+        return self.waiting_count > self.limits.memory_count_max
 
-    def _next_fits(self) -> bool:
-        """Tell whether the file's capacity allows to store any more."""
-        free_bytes = self.limits.capacity_bytes - self._totals.size_bytes
-        unstored = self._unstored
-        while unstored and unstored[0].batch is None:
-            unstored.popleft()
-        return bool(unstored) and unstored[0].remaining_bytes <= free_bytes
+    def _free_bytes(self) -> int:
+        """Return how much more may be stored; at the end, everything."""
+        if self._is_closing:
+            return _EVERYTHING
+        return self.limits.capacity_bytes - self._totals.size_bytes
 
     def close_intake(self) -> None:
         """Ask for everything to be stored, whatever the capacity: the end is near."""
@@ -350,7 +330,12 @@ class DiskQueue(LeasingQueue):
         self._announced = Urgency.NOW  # until the result is here
         work = Work()
         if self._wants_store():
-            self._storing = self._take_rows()
+            self._storing = self._unstored.take(
+                self._totals.next_first,
+                self._free_bytes(),
+                self._next_position,
+                takes_new=self.urgency() is Urgency.NOW and not self._wants_load(),
+            )
             work.inserts = [item.row for item in self._storing]
             work.gone = {row.first: row.gone for row in work.inserts if row.gone}
         if self._wants_removal():
@@ -387,55 +372,6 @@ class DiskQueue(LeasingQueue):
         next_first = totals.next_first + sum(row.count for row in work.inserts)
         return Totals(next_first, count, size_bytes)
 
-    def _take_rows(self) -> list[_Storing]:
-        """Join what is to be stored into rows."""
-        takes_all = self.urgency() is Urgency.NOW and not self._wants_load()
-        old_position, self._old_position = self._old_position, self._next_position
-        free_bytes = self.limits.capacity_bytes - self._totals.size_bytes
-        groups: list[list[DiskParcel]] = []
-        group_bytes = total_bytes = 0
-        for parcel in self._unstored:
-            batch = parcel.batch
-            if batch is None:
-                continue
-            if not takes_all and parcel.position >= old_position:
-                break
-            size_bytes = len(batch.data)
-            total_bytes += size_bytes
-            is_over = total_bytes > free_bytes and not self._is_closing
-            if is_over or (groups and total_bytes > WORK_BYTES_MAX):
-                break
-            if groups and group_bytes + size_bytes <= ROW_BYTES_MAX:
-                last = groups[-1][-1].batch
-                assert last is not None
-                if last.key == batch.key:
-                    groups[-1].append(parcel)
-                    group_bytes += size_bytes
-                    continue
-            groups.append([parcel])
-            group_bytes = size_bytes
-        return self._make_rows(groups)
-
-    def _make_rows(self, groups: list[list[DiskParcel]]) -> list[_Storing]:
-        rows = []
-        first = self._totals.next_first
-        for parcels in groups:
-            batches = [item.batch for item in parcels if item.batch is not None]
-            joined = join_batches(batches)
-            gone: Ranges = []
-            offset = 0
-            for parcel, batch in zip(parcels, batches, strict=True):
-                parcel.offset = offset
-                gone += [(start + offset, stop + offset) for start, stop in parcel.gone]
-                offset += batch.count
-            ends = None if joined.ends is None else list(joined.ends)
-            row = Row(first, offset, joined.key, ends, joined.data, merge_ranges(gone))
-            remaining = sum(parcel.remaining for parcel in parcels)
-            remaining_bytes = sum(parcel.remaining_bytes for parcel in parcels)
-            rows.append(_Storing(row, parcels, remaining, remaining_bytes))
-            first += offset
-        return rows
-
     def on_done(self, work: Work, done: Done) -> None:
         """The work was done."""
         self._totals = work.totals
@@ -451,7 +387,7 @@ class DiskQueue(LeasingQueue):
         self._announced = Urgency.NONE
         self.announce()
 
-    def _note_stored(self, item: _Storing) -> None:
+    def _note_stored(self, item: Storing) -> None:
         """A row is in the file; records of it may have gone meanwhile."""
         stored = Stored(self, item.row, item.remaining, item.remaining_bytes)
         stored.remaining = sum(parcel.remaining for parcel in item.parcels)
@@ -464,8 +400,8 @@ class DiskQueue(LeasingQueue):
                 stored.gone.append((offset, offset + parcel.count))
             parcel.stored = stored
             parcel.gone = []
-            parcel.batch = None
-            self._unstored_bytes -= parcel.remaining_bytes
+        self._unstored.note_stored(item)
+        for parcel in item.parcels:
             parcel.settle()
         if stored.remaining != stored.saved_count:
             self._released[stored.first] = stored

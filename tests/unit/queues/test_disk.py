@@ -6,7 +6,7 @@ import pytest
 
 from logferry.errors import StateError
 from logferry.message.batch import Receipt, RecordBatch
-from logferry.queues import disk
+from logferry.queues import disk, unstored
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.queue import Full, Pushed
 from logferry.queues.rows import Row
@@ -60,7 +60,7 @@ def test_batches_of_one_key_share_a_row() -> None:
 
 
 def test_a_row_has_a_limit(monkeypatch) -> None:
-    monkeypatch.setattr(disk, "ROW_BYTES_MAX", 8)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 8)
     queue = DiskQueue(DiskLimits())
     for number in range(3):
         queue.push(batch(number))
@@ -254,7 +254,7 @@ def test_a_row_of_which_all_is_gone_is_removed() -> None:
 
 def test_memory_stays_small_when_much_waits(monkeypatch) -> None:
     monkeypatch.setattr(disk, "CACHE_BYTES", 40)
-    monkeypatch.setattr(disk, "ROW_BYTES_MAX", 12)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 12)
     queue = DiskQueue(DiskLimits())
     for number in range(100):
         queue.push(batch(number))
@@ -281,3 +281,21 @@ def test_urgency_is_told_once_for_each_degree() -> None:
     assert told == [Urgency.NOW, Urgency.LATER]
     queue.push(batch(3))
     assert told == [Urgency.NOW, Urgency.LATER, Urgency.NOW]
+
+
+def test_room_is_measured_by_what_is_left_of_a_parcel() -> None:
+    queue = DiskQueue(DiskLimits(capacity_bytes=8))
+    queue.push(batch(0, 1))
+    perform(queue)
+    item = batch(2, 3)
+    item.is_patient = True
+    queue.push(item)
+    first, second = queue.peek(2, 8), queue.peek(1, 8)
+    queue.ack(second.token)
+    queue.ack(first.token, 1)
+    perform(queue)  # there is room now
+    perform(queue)  # what came in since the last look waits for one turn
+    work = perform(queue)
+    assert [row.count for row in work.inserts] == [2]
+    assert work.gone == {2: [(0, 1)]}
+    assert queue.urgency() is not Urgency.NOW

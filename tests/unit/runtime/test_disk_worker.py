@@ -10,6 +10,7 @@ import pytest
 
 from logferry.message.batch import Receipt, RecordBatch
 from logferry.queues import disk as disk_module
+from logferry.queues import unstored
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.recovery import recover
 from logferry.queues.storage import Storage
@@ -184,7 +185,7 @@ async def test_a_disk_that_takes_nothing_holds_back_and_loses_nothing(
 async def test_a_disk_that_writes_nothing_at_all_does_not_stop_deliveries(
     scene, code, monkeypatch
 ) -> None:
-    monkeypatch.setattr(disk_module, "ROW_BYTES_MAX", 20)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 20)
     monkeypatch.setattr(disk_module, "CACHE_BYTES", 50)  # most is only on disk
     stage = await scene()
     stage.push(60)
@@ -202,7 +203,7 @@ async def test_a_disk_that_writes_nothing_at_all_does_not_stop_deliveries(
 
 
 async def test_a_disk_that_reads_nothing_is_tried_again(scene, monkeypatch) -> None:
-    monkeypatch.setattr(disk_module, "ROW_BYTES_MAX", 20)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 20)
     monkeypatch.setattr(disk_module, "CACHE_BYTES", 50)
     stage = await scene()
     stage.push(60)
@@ -220,7 +221,7 @@ async def test_a_damaged_row_is_reported_and_the_rest_delivered(
     scene, monkeypatch
 ) -> None:
     monkeypatch.setattr(disk_module, "CACHE_BYTES", 30)
-    monkeypatch.setattr(disk_module, "ROW_BYTES_MAX", 10)
+    monkeypatch.setattr(unstored, "ROW_BYTES_MAX", 10)
     stage = await scene()
     stage.push(40)
     await stage.until(lambda: len(stage.settled) == 40)
