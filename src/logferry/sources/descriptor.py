@@ -75,8 +75,8 @@ class DescriptorReader:
 
     def start(self) -> None:
         """Begin to read; raises ``OSError`` for what cannot be waited for."""
-        self._is_reading = True
         self._loop.add_reader(self._descriptor, self._on_readable)
+        self._is_reading = True
 
     def _pause(self) -> None:
         if self._is_reading:

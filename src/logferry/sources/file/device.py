@@ -66,7 +66,10 @@ class Device:
         options, path = self._options, self._options.path
         framer = make_text_framer(options)
         if path == _KMSG:
-            framer = self._kmsg = KmsgFramer(self._saved_sequence())
+            now, clock = self._environment.now(), self._environment.clock()
+            framer = self._kmsg = KmsgFramer(
+                self._saved_sequence(), now - round(clock * 1e9)
+            )
         try:
             self._reader = DescriptorReader(
                 loop,
@@ -87,6 +90,9 @@ class Device:
             self._reader.start()
         except OSError as error:
             self._on_end(error)
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
             return
         if self._kmsg is not None:
             self._timer = loop.call_later(_SAVE_S, self._save_soon)
