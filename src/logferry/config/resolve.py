@@ -36,6 +36,7 @@ from logferry.config.nodes import (
 )
 from logferry.config.paths import PathReader
 from logferry.config.schema import Scope
+from logferry.config.template_cycles import report_template_cycles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +98,7 @@ class Resolver:
         """Return the configuration; problems go to the diagnostics."""
         for statement in statements:
             self._collect(statement)
+        report_template_cycles(self.templates, self.diagnostics)
         options = self.registry.globals.read(self._option_calls, self.scope)
         self.scope.globals = options
         for kind, name in self._objects:

@@ -49,6 +49,30 @@ def _missing_in(options: Options) -> Iterator[Finding]:
             )
 
 
+def _missing_halves(configuration: Configuration) -> Iterator[Finding]:
+    """TLS servers without a key, and keys without a certificate."""
+    used = [(spec, True) for spec in sources(configuration).values()]
+    used += [(spec, False) for spec in destinations(configuration).values()]
+    for spec, is_server in used:
+        tls = option(spec.options, "tls")
+        if not isinstance(tls, Options) or option(tls, "pkcs12_file"):
+            continue
+        has_key, has_certificate = option(tls, "key_file"), option(tls, "cert_file")
+        if is_server and not (has_key and has_certificate):
+            yield Finding(
+                "no client can connect: a TLS server needs a key and a certificate",
+                spec.options.given.get("tls", spec.span),
+                "add key-file(…) and cert-file(…)",
+            )
+        elif bool(has_key) != bool(has_certificate):
+            there, gone = ("key", "cert") if has_key else ("cert", "key")
+            yield Finding(
+                f"{there}-file() is of no use without {gone}-file()",
+                spec.options.given.get("tls", spec.span),
+                f"add {gone}-file(…)",
+            )
+
+
 def _missing_folders(configuration: Configuration) -> Iterator[Finding]:
     for spec in destinations(configuration).values():
         if spec.kind not in {"file", "pipe"} or option(spec.options, "create_dirs"):
@@ -80,5 +104,6 @@ def _exists(name: str) -> bool:
 
 RULES = (
     Rule("missing-file", "Keys, certificates and lists not there.", _missing_keys),
+    Rule("tls-key", "TLS without a key, or half of one.", _missing_halves),
     Rule("missing-folder", "Files in folders that nobody creates.", _missing_folders),
 )

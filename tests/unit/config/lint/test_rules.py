@@ -53,6 +53,10 @@ CASES = {
         log(SERVER.format('transport("tls") tls(ca-file("/no/such/file"))')),
         log(SERVER.format('transport("tls") tls(ca-file("/etc/passwd"))')),
     ),
+    "tls-key": (
+        f'log {{ source {{ network(port(514) transport("tls") tls(cert-file("/c"))); }}; {OUT} }};',
+        f'log {{ source {{ network(port(514) transport("tls") tls(cert-file("/c") key-file("/k"))); }}; {OUT} }};',
+    ),
     "missing-folder": (
         log('file("/no/such/folder/x")'),
         log('file("/no/such/folder/x" create-dirs(yes))'),
@@ -174,3 +178,8 @@ def test_blocks_of_an_included_file_need_not_be_used(tmp_path: Path) -> None:
     (tmp_path / "blocks.conf").write_text("block filter b() { level(err) };")
     configuration, _ = loaded('@include "blocks.conf"\n', path=tmp_path / "site.conf")
     assert configuration.unused_blocks == {}
+
+
+def test_a_certificate_without_a_key_is_of_no_use_to_a_client_either() -> None:
+    text = log(SERVER.format('transport("tls") tls(cert-file("/etc/passwd"))'))
+    assert rules_of(text)["tls-key"] == "add key-file(…)"
