@@ -19,7 +19,6 @@ class Collector:
 
     Attributes:
         lines: every complete line received, in order, over all connections.
-        sessions: the lines of each connection.
         connections: how many connections were accepted.
         empty_connections: those that ended without a byte.
 
@@ -31,7 +30,6 @@ class Collector:
         self.address = address
         self.port = port
         self.lines: list[bytes] = []
-        self.sessions: list[list[bytes]] = []
         self.connections = 0
         self.empty_connections = 0
         self.client_certificates: list[bytes] = []
@@ -64,8 +62,6 @@ class Collector:
             self.client_certificates.append(tls.getpeercert(binary_form=True) or b"")
         self._changed.set()
         rest = b""
-        own: list[bytes] = []
-        self.sessions.append(own)
         is_empty = True
         try:
             while True:
@@ -79,7 +75,6 @@ class Collector:
                 lines = (rest + data).split(b"\n")
                 rest = lines.pop()
                 self.lines.extend(lines)
-                own.extend(lines)
                 self._changed.set()
         except OSError:
             pass
@@ -110,6 +105,20 @@ class Collector:
                 f"{self.address}: waited for {what}, have {len(self.lines)} lines, "
                 f"{self.connections} connections"
             ) from None
+
+    async def leave(self, timeout_s: float = 10.0) -> None:
+        """
+        Stop as a server does that loses nothing: say so (FIN), then read to the end.
+
+        After a reset, what our kernel had acknowledged and we had not read is gone,
+        which no client that trusts the kernel's word can know.
+        """
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in tuple(self._writers):
+            writer.write_eof()
+        await self._wait(lambda: not self._writers, timeout_s, "the clients' ends")
 
     async def stop(self, *, reset: bool = False) -> None:
         """Stop listening and end all connections, with RST or FIN."""

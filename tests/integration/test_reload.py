@@ -153,7 +153,7 @@ async def test_reloads_under_load_and_failed_over_lose_nothing(tmp_path):
             for number in range(1, RELOADS + 1):
                 # Failed over from here to the reload after the next: half of the time.
                 if number % 4 == 1:
-                    await primary.stop(reset=True)
+                    await primary.leave()
                     breaks += 1
                     await goes_on(backup, third)
                 if number % 4 == 3:
