@@ -120,3 +120,19 @@ def test_contextual_data_is_looked_up(tmp_path: Path) -> None:
         'prefix("ctx."))'
     )
     assert values(parser, b"") == {"ctx": {"team": "storage"}}
+
+
+def test_data_of_windows_events_is_named() -> None:
+    event = (
+        b"<Event><System><EventID Qualifiers='0'>999</EventID></System>"
+        b"<EventData><Data Name='user'>bob</Data><Data>more</Data></EventData></Event>"
+    )
+    found = values("windows-eventlog-xml-parser()", event)
+    assert found == {
+        ".eventlog": {
+            "Event": {
+                "System": {"EventID": {"EventID": "999", "_Qualifiers": "0"}},
+                "EventData": {"Data": {"Data": "more", "user": "bob"}},
+            }
+        }
+    }

@@ -35,7 +35,12 @@ from logferry.codegen.parsers.syslog import (
     make_syslog,
     make_tags,
 )
-from logferry.codegen.parsers.xml import XmlOptions, make_xml
+from logferry.codegen.parsers.xml import (
+    EventlogOptions,
+    XmlOptions,
+    make_eventlog,
+    make_xml,
+)
 from logferry.codegen.template_text import parse_template
 from logferry.codegen.templates import emit_template, pieces_of
 
@@ -64,6 +69,7 @@ _MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = 
     "sdata-parser": (SdataOptions, make_sdata),
     "syslog-parser": (SyslogOptions, make_syslog),
     "tags-parser": (TagsOptions, make_tags),
+    "windows-eventlog-xml-parser": (EventlogOptions, make_eventlog),
     "xml": (XmlOptions, make_xml),
 }
 

@@ -1,5 +1,5 @@
 """
-``xml()``: elements and attributes of a document as name-value pairs.
+``xml()`` and ``windows-eventlog-xml-parser()``: elements and attributes as values.
 
 ``<a b="1"><c>x</c></a>`` gives ``.xml.a._b`` and ``.xml.a.c``. The text of an element
 that comes more than once becomes a list, or is joined without ``create-lists``.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
-__all__ = ["XmlOptions", "make_xml"]
+__all__ = ["EventlogOptions", "XmlOptions", "make_eventlog", "make_xml"]
 
 
 class XmlOptions(ParserOptions):
@@ -41,6 +41,19 @@ class XmlOptions(ParserOptions):
     create_lists = Option(
         YesNo(), default=True, doc="Make a list of elements that repeat."
     )
+
+
+class EventlogOptions(XmlOptions):
+    """``windows-eventlog-xml-parser()``."""
+
+    title = "parser windows-eventlog-xml-parser"
+
+    prefix = Option(TextKind(), ".eventlog.", doc="Put before every name.")
+
+
+def make_eventlog(options: EventlogOptions, context: MacroContext) -> ParserFunction:
+    """Return the parser: ``<Data Name="x">`` gives ``….EventData.Data.x``."""
+    return make_xml(options, context)
 
 
 def make_xml(options: XmlOptions, context: MacroContext) -> ParserFunction:
@@ -70,6 +83,7 @@ class _Reader:
 
     def __init__(self, options: XmlOptions) -> None:
         self._options = options
+        self._names_data = isinstance(options, EventlogOptions)
         prefix = options.prefix.removesuffix(".")
         self._path = [prefix] if prefix else []
         self._texts: list[list[str]] = []
@@ -94,6 +108,9 @@ class _Reader:
         if self._excluded or any(fnmatch.fnmatchcase(name, item) for item in patterns):
             self._excluded += 1
             return
+        if self._names_data and name == "Data" and "Name" in attributes:
+            attributes = dict(attributes)
+            name = f"Data.{attributes.pop('Name')}"
         self._path.append(name)
         self._texts.append([])
         for key, value in attributes.items():
