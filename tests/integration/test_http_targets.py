@@ -121,6 +121,12 @@ async def test_a_health_check_takes_an_idle_target_out_and_brings_it_back(
         assert {item.method for item in scene[0].requests} == {"GET"}
 
 
+async def test_a_single_idle_target_is_probed_again_and_again(tmp_path: Path):
+    options = 'url("%0/x") health-check(path("/health") interval(0.05))'
+    async with HttpScene(tmp_path, options, None) as scene:
+        await scene[0].wait_for_requests(5)
+
+
 async def test_a_failed_target_is_probed_and_gets_no_trial_batch(tmp_path: Path):
     options = (
         'url("%0/" "%1/") persist-name("p") workers(2) time-reopen(0.05) '

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from logferry.policy.pool import Server
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
-    from logferry.telemetry.counters import Metrics
+    from logferry.telemetry.counters import Counter, Metrics
 
 __all__ = ["Accounts"]
 
@@ -65,6 +65,10 @@ class Accounts:
             target: _TargetSeries(metrics, {**labels, "target": target.name})
             for target in balancer.pool.servers
         }
+        self._events = {
+            target.name: series.events for target, series in self._targets.items()
+        }
+        self._requests: dict[tuple[Server, int], Counter] = {}
         metrics.on_read(self._refresh)
 
     def _refresh(self) -> None:
@@ -95,23 +99,26 @@ class Accounts:
 
     def on_request(self, target: Server, code: int, *, is_retry: bool) -> None:
         """A request was answered; ``code`` is 0 when it was not."""
-        self._metrics.counter(
-            "output_http_requests_total",
-            {**self._labels, "url": target.name, "response_code": str(code)},
-            level=1,
-            dynamic=True,
-        ).add(1)
+        counter = self._requests.get((target, code))
+        if counter is None:
+            counter = self._requests[target, code] = self._metrics.counter(
+                "output_http_requests_total",
+                {**self._labels, "url": target.name, "response_code": str(code)},
+                level=1,
+                dynamic=True,
+            )
+        counter.value += 1
         if is_retry:
             self._retries.value += 1
         if not 200 <= code < 300:
             self._targets[target].failures.value += 1
 
-    def on_delivered(self, target: Server, count: int, size: int) -> None:
-        """A batch of ``count`` records and ``size`` bytes was taken."""
+    def on_delivered(self, url: str, count: int, size: int) -> None:
+        """The target ``url`` took a batch of ``count`` records and ``size`` bytes."""
         self._delivered.value += count
         self._batches.value += 1
         self._bytes.value += size
-        self._targets[target].events.value += count
+        self._events[url].value += count
 
 
 class _TargetSeries:

@@ -117,7 +117,7 @@ class HttpDestination:
             None if options.is_batched else lambda: self._worker_count,
         )
         self._tasks = Tasks(environment.log)
-        self._probes = Probes(setup, self._shared, self._tasks, self.on_balanced)
+        self._probes = Probes(setup, self._shared, self._tasks, self._on_probed)
         self._waiting: set[asyncio.Future[None]] = set()
         self._seen_version = self.balancer.version
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -169,10 +169,13 @@ class HttpDestination:
         self._is_flushing = True
         self._run()
         clock = self._environment.clock
-        await self._wait_until_idle(grace_s, lambda: self._can_deliver(clock()))
+        await self._wait(
+            grace_s, lambda: not self._has_work() or not self._can_deliver(clock())
+        )
         self._is_stopping = True
         self._wake_all()  # who waits for a target gives up
-        await self._wait_until_idle(max(grace_s, _SETTLE_GRACE_S), lambda: True)
+        settle_s = max(grace_s, _SETTLE_GRACE_S)
+        await self._wait(settle_s, lambda: not self._groups)
         if self._timer is not None:
             self._timer.cancel()
         self._loop = None
@@ -185,17 +188,17 @@ class HttpDestination:
             await item.close()
         self._accounts.close()
 
+    def _has_work(self) -> bool:
+        return bool(
+            self._groups or self._queue.waiting_count or self._batching.held_count
+        )
+
     def _can_deliver(self, now: float) -> bool:
         return self.balancer.usable_count(now) > 0
 
-    async def _wait_until_idle(
-        self, limit_s: float, is_worth: Callable[[], bool]
-    ) -> None:
-        """Wait for the batches under way, as long as it is worth it."""
+    async def _wait(self, limit_s: float, is_done: Callable[[], bool]) -> None:
         deadline = self._environment.clock() + limit_s
-        while self._groups and is_worth():
-            if self._environment.clock() >= deadline:
-                break
+        while not is_done() and self._environment.clock() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_WAIT_STEP_S)
 
     # -- batches to workers ------------------------------------------------------
@@ -270,6 +273,10 @@ class HttpDestination:
             self._wake_all()
             self._remember()
             self._arm_timer()
+
+    def _on_probed(self) -> None:
+        self.on_balanced()
+        self._arm_timer()  # for the next probe of this target
 
     def on_latency(self, latency_s: float, *, is_overload: bool) -> None:
         """Let the number of workers follow, where it may."""

@@ -53,6 +53,13 @@ class Load:
         offsets = self._all_offsets()
         return self._data[offsets[start] : offsets[stop]]
 
+    def size(self, start: int, stop: int) -> int:
+        """Return how many bytes records ``start`` to ``stop`` have."""
+        if not start and stop == self.count:
+            return len(self._data)
+        offsets = self._all_offsets()
+        return offsets[stop] - offsets[start]
+
     def records(self, start: int, stop: int) -> list[bytes]:
         """Return records ``start`` to ``stop`` (exclusive) one by one."""
         offsets = self._all_offsets()

@@ -41,6 +41,9 @@ __all__ = ["Shared", "Worker", "WorkerOwner"]
 
 _DEAD_RESPONSE_CHARS = 1024
 
+_ACK_INTERVAL_S = 0.05
+"""Records that travel alone are acknowledged together, but not later than this."""
+
 
 @dataclass(slots=True)
 class Shared:
@@ -102,6 +105,8 @@ class Worker:
         self._session = session
         self._owner = owner
         self._batch_count = 0
+        self._taken_count = 0  # delivered, and the queue does not know it yet
+        self._acked_at = 0.0
         self._last_text = ""
 
     async def deliver(self, load: Load) -> None:
@@ -133,12 +138,14 @@ class Worker:
                         settled_count += step.count
                     case Wait():
                         sent = None
+                        self._acknowledge(load)
                         self._note_wait(step, load.count - settled_count)
                         if not await self._owner.wait(step):
                             return
                 self._owner.on_balanced()
         finally:
             delivery.abandon()
+            self._acknowledge(load)
             load.put_back(shared.queue)
 
     async def close(self) -> None:
@@ -234,10 +241,14 @@ class Worker:
         log = shared.environment.log
         match step.fate:
             case Fate.DELIVERED:
-                target = shared.balancer.pool.find(step.target)
-                assert target is not None
-                size = len(load.part(start, stop))
-                shared.accounts.on_delivered(target, step.count, size)
+                size = load.size(start, stop)
+                shared.accounts.on_delivered(step.target, step.count, size)
+                self._taken_count += step.count
+                now = shared.environment.clock()
+                if shared.is_batched or now - self._acked_at >= _ACK_INTERVAL_S:
+                    self._acked_at = now
+                    self._acknowledge(load)
+                return
             case Fate.DEAD:
                 self._bury(load, step, start)
                 log.emit(
@@ -255,8 +266,14 @@ class Worker:
                 log.emit(
                     events.BatchDropped(shared.id, self.number, step.why, step.count)
                 )
+        self._acknowledge(load)
         why = "retries" if step.why == "retries" else "rejected"
         load.settle(shared.queue, step.count, step.fate, why)
+
+    def _acknowledge(self, load: Load) -> None:
+        """Tell the queue of what was taken since the last time."""
+        count, self._taken_count = self._taken_count, 0
+        load.settle(self._shared.queue, count, Fate.DELIVERED, "")
 
     def _bury(self, load: Load, step: Settle, start: int) -> None:
         """Make dead letters of records that are rejected for good."""
