@@ -72,6 +72,7 @@ class MacroContext:
         templates: named templates, for ``$(template …)``.
         version: of the configuration; values have types from 4.0 on.
         on_error: what happens when a value cannot be converted to its type.
+        take_id: gives every message its number, under ``use-rcptid(yes)``.
         python: the code of ``python { … }`` blocks, for ``$(python …)``.
 
     """
@@ -90,6 +91,7 @@ class MacroContext:
     version: tuple[int, int] = (4, 27)
     on_error: str = "drop-message"
     python: tuple[Code, ...] = ()
+    take_id: Callable[[], int] | None = None
 
     @property
     def is_typed(self) -> bool:
@@ -112,10 +114,21 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
         return lambda m: encode_sdata(m.values, prefix)
     if name == "SYSUPTIME":
         return lambda _: b"%d" % ((context.now[0] - context.started_ns) // 10_000_000)
-    if name == "HOSTID":
-        host_id = b"%08x" % zlib.crc32(context.host_name)
-        return lambda _: host_id
+    if name in {"HOSTID", "RCPTID", "UNIQID"}:
+        return _id_function(name, context)
     return _date_function(name, context)
+
+
+def _id_function(name: str, context: MacroContext) -> MacroFunction:
+    """Return what prints the host's or the message's id; nothing without ids."""
+    host_id = b"%08x" % zlib.crc32(context.host_name)
+    if name == "HOSTID":
+        return lambda _: host_id
+    if context.take_id is None:
+        return lambda _: b""
+    if name == "RCPTID":
+        return lambda m: b"%d" % m.rcptid
+    return lambda m: b"%b@%016x" % (host_id, m.rcptid)
 
 
 def _attribute(name: str) -> MacroFunction:
@@ -264,7 +277,7 @@ _PIECES: dict[str, _Piece] = {
 _STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
 ALL_MACROS: frozenset[str] = (
     (frozenset(_PLAIN) - {"*"})
-    | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "MSG", "MESSAGE"}
+    | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "RCPTID", "UNIQID", "MSG", "MESSAGE"}
     | {
         prefix + name
         for prefix in ("", "S_", "R_", "C_", "P_")

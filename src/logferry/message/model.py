@@ -73,6 +73,7 @@ class Message:
         types: the types of those values that are not strings, by name.
         tags: tag names in order, without repeats.
         raw: the frame as received, only where something reads it.
+        rcptid: its number, only under ``use-rcptid(yes)``; not set otherwise.
         utf8: the text is known to be valid UTF-8.
 
     """
@@ -87,6 +88,7 @@ class Message:
         "pri",
         "program",
         "raw",
+        "rcptid",
         "received",
         "stamp",
         "tags",
@@ -94,6 +96,8 @@ class Message:
         "utf8",
         "values",
     )
+
+    rcptid: int
 
     def __init__(self, origin: Origin, stamp: Stamp, received: Stamp) -> None:
         self.origin = origin

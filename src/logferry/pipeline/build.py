@@ -9,6 +9,7 @@ chosen and why.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -77,6 +78,9 @@ def build_programs(
     """
     diagnostics = Diagnostics()
     programs = {}
+    # From the time of the start, so that no number comes twice after another start.
+    ids = itertools.count(context.started_ns // 10_000)
+    has_ids = bool(getattr(configuration.options, "use_uniqid", False))
     for source_id, reception in context.receptions.items():
         entries = (entered(path, source_id) for path in configuration.log_paths)
         paths = [path for path in entries if path is not None]
@@ -91,6 +95,7 @@ def build_programs(
             templates=configuration.templates,
             version=configuration.version,
             python=configuration.python,
+            take_id=ids.__next__ if has_ids else None,
             on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
         compiler = ProgramCompiler(

@@ -121,6 +121,11 @@ class PathWriter:
 
     def write_all(self, paths: list[LogPath]) -> None:
         """Write the top-level paths of a source as the body of its loop."""
+        if self._context.take_id is not None and isinstance(
+            self._fields, MessageFields
+        ):
+            take = self._fields.constants.bind(self._context.take_id, "next_id")
+            self.out.line(f"m.rcptid = {take}()")
         self._write_alternatives(paths, is_top=True)
 
     # -- alternatives -----------------------------------------------------------
@@ -472,6 +477,8 @@ def copy_message(message: Message) -> Message:
     copy.types = message.types.copy()
     copy.tags = message.tags.copy()
     copy.utf8 = message.utf8
+    if hasattr(message, "rcptid"):
+        copy.rcptid = message.rcptid
     return copy
 
 

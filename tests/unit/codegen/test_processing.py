@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.programs import NOW, ORIGIN, Site, records, relay
+from helpers.programs import NOW, ORIGIN, Site, compiled, records, relay
 from logferry.message.model import UnixNanos
 
 LINE = b"<13>2026-11-21T03:00:00+00:00 host prog[42]: "
@@ -136,3 +136,22 @@ def test_data_of_windows_events_is_named() -> None:
             }
         }
     }
+
+
+def test_a_message_has_one_id_on_all_paths() -> None:
+    site = compiled(
+        "options { use-rcptid(yes); };\n"
+        "source s { input(keep-hostname(yes)); };\n"
+        'log { source(s); rewrite { set("x" value("y")); }; '
+        'destination { output(template("$RCPTID")); }; };\n'
+        'log { source(s); rewrite { set("z" value("y")); }; '
+        'destination { output(template("$UNIQID $RCPTID")); }; };'
+    )
+    first, second = site.lines(LINE + b"a", LINE + b"b").values()
+    assert int(first[1]) == int(first[0]) + 1
+    host_id = second[0][:8]
+    assert second == [b"%b@%016x %b" % (host_id, int(item), item) for item in first]
+
+
+def test_without_ids_their_macros_are_empty() -> None:
+    assert printed(relay(output='template("[$RCPTID$UNIQID]")'), b"x") == [b"[]"]
