@@ -154,10 +154,13 @@ def tokenize(source: SourceText) -> list[Token]:
         else:
             assert kind is not None
             add(Token(kind.upper(), raw, raw, span))
+            if raw in _QUOTES:
+                break  # it is not closed: nothing behind it can be understood
     return found
 
 
 _MULTI_LINE = frozenset({"text", "pragma"})
+_QUOTES = frozenset("\"'")
 
 
 def _word(raw: str, span: Span) -> Token:

@@ -248,3 +248,8 @@ def test_pragmas_may_be_indented_but_stand_first_on_their_line() -> None:
     assert template('   @define a 1\n\ttemplate t "`a`";') == "1"
     found = complaints('template t "x"; @define a 1\n')
     assert "site.conf:2:17: error: unexpected character '@'" in found[0]
+
+
+def test_a_string_that_is_not_closed_is_looked_through_once() -> None:
+    many = 'template t "' + '\\"' * 100_000  # minutes, if each were tried
+    assert len(tokenize(SourceText("x", many))) == 3
