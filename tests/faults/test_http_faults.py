@@ -70,8 +70,11 @@ async def test_a_random_mixture_of_faults_loses_nothing(tmp_path: Path, seed: in
         scene.send(2000)
         await scene.settled(60)
         delivered = [n for server in scene.servers for n in numbers(server.lines)]
-        # No fault takes a batch without saying so, so there are no duplicates.
-        assert sorted(delivered) == list(range(2000))
+        # A busy machine may answer too late, which is a duplicate, but never a loss.
+        assert set(delivered) == set(range(2000))
+        assert len(delivered) - 2000 <= 20 * sum(
+            "no answer" in line for line in scene.log.lines()
+        )
 
 
 async def test_a_connection_closed_between_requests_is_no_failure(tmp_path: Path):

@@ -466,6 +466,9 @@ class World:
         is_by_worker = self.plan.balance is Balance.WORKERS
         if is_by_worker and self.worker_count < len(used):
             return
+        weights = {target.server.weight for target in used}
+        if self.plan.balance is Balance.LEAST_LOADED and len(weights) > 1:
+            return  # a light one has its turn when the heavy are busy; they are not
         for target in used:
             share = got[target.server.name] / total
             if share == 0:
