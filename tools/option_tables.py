@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from logferry.config.options import GlobalOptions, StatsOptions
 from logferry.config.schema import FromGlobal, Options
 from logferry.daemon.registry import default_registry
 from logferry.destinations.options import WriterOptions
@@ -29,6 +30,8 @@ _PLACE = re.compile(r"(<!-- options: (.+?) -->\n)(?:.*?)(<!-- end -->)", re.DOTA
 _SHARED: dict[str, type[Options]] = {
     "every source": ReaderOptions,
     "every destination": WriterOptions,
+    "global": GlobalOptions,
+    "stats": StatsOptions,
 }
 
 

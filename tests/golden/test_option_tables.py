@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["sources.md", "local-destinations.md"])
+@pytest.mark.parametrize("name", ["sources.md", "local-destinations.md", "language.md"])
 def test_a_page_lists_the_options_that_there_are(name: str) -> None:
     tool = runpy.run_path(str(ROOT / "tools" / "option_tables.py"))
     page = (ROOT / "docs" / "config" / name).read_text(encoding="utf-8")
