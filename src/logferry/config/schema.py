@@ -188,6 +188,7 @@ class Options:
     Attributes:
         given: attribute names that the configuration set, with their places.
         span: the place of the whole.
+        globals: the global options, where there are any.
 
     """
 
@@ -204,6 +205,7 @@ class Options:
         values = values or {}
         self.given: dict[str, Span] = dict(given or {})
         self.span = span
+        self.globals = globals_
         self._values: dict[str, Any] = {}
         for option in self.table().values():
             value = values.get(option.attribute, option.default)

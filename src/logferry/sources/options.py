@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logferry.config.hook_options import HookOptions
@@ -16,6 +17,7 @@ from logferry.config.kinds import (
     Words,
     YesNo,
 )
+from logferry.config.options import GlobalOptions
 from logferry.config.schema import FromGlobal, Option, Options
 from logferry.message.timestamps import Zone
 from logferry.runtime.resolver import Naming
@@ -312,10 +314,20 @@ def _default_pri(options: ReaderOptions, flags: frozenset[str]) -> int:
 def naming_of(options: SourceOptions) -> Naming:
     """Return how the names of senders are found."""
     use_dns = options.use_dns.lower().replace("-", "_")
-    return Naming(
+    naming = Naming(
         use_dns=use_dns not in {"no", "off", "0"},
         hosts_only=use_dns == "persist_only",
         use_fqdn=options.use_fqdn,
         normalize=options.normalize_hostnames,
         cache=options.dns_cache,
+    )
+    if not isinstance(options.globals, GlobalOptions):
+        return naming
+    return replace(
+        naming,
+        custom_domain=options.globals.custom_domain,
+        cache_size=options.globals.dns_cache_size,
+        expire_s=options.globals.dns_cache_expire,
+        expire_failed_s=options.globals.dns_cache_expire_failed,
+        hosts_file=options.globals.dns_cache_hosts or naming.hosts_file,
     )
