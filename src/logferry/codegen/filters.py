@@ -335,11 +335,52 @@ def _join(
     context: MacroContext,
 ) -> str:
     codes = []
-    for part in parts:
+    for part in _cheap_first(parts):
         code = emit_filter(part, fields, context)
-        is_compound = isinstance(part, And | Or) and pris_of(part) is None
+        is_compound = isinstance(_meant(part), And | Or) and pris_of(part) is None
         codes.append(f"({code})" if is_compound else code)
     return word.join(codes)
+
+
+def _meant(expression: FilterExpression) -> FilterExpression:
+    """Return what a reference refers to."""
+    while isinstance(expression, FilterReference):
+        expression = expression.expression
+    return expression
+
+
+def _cheap_first(parts: tuple[FilterExpression, ...]) -> list[FilterExpression]:
+    """Order tests by what they cost, where their order cannot be noticed."""
+    costs = [_cost(part) for part in parts]
+    if _NOTICED in costs:
+        return list(parts)
+    ranked = sorted(zip(costs, range(len(parts)), parts, strict=True))
+    return [part for _, _, part in ranked]
+
+
+_NOTICED = 9
+"""The cost of tests that do something besides: their order stays."""
+
+
+def _cost(expression: FilterExpression) -> int:
+    """Return 0 for a look into a set, up to 4 for a search, or ``_NOTICED``."""
+    if pris_of(expression) is not None:
+        return 0
+    match _meant(expression):
+        case And(parts) | Or(parts):
+            return max(_cost(part) for part in parts)
+        case Not(part):
+            return _cost(part)
+        case FilterCall(_, MatchOptions() as options):
+            if "store-matches" in options.flags:
+                return _NOTICED
+            return 1 if options.type == "string" else 4
+        case FilterCall(_, NetmaskOptions() | TagsOptions() | InListOptions()):
+            return 2
+        case Comparison():
+            return 3
+        case _:
+            return _NOTICED
 
 
 def _emit_call(call: FilterCall, fields: Fields, context: MacroContext) -> str:

@@ -155,3 +155,24 @@ def test_a_message_has_one_id_on_all_paths() -> None:
 
 def test_without_ids_their_macros_are_empty() -> None:
     assert printed(relay(output='template("[$RCPTID$UNIQID]")'), b"x") == [b"[]"]
+
+
+def test_a_filter_that_is_referred_to_keeps_its_brackets() -> None:
+    site = compiled(
+        'filter f { program("nobody" type(string)) or program("prog" type(string)); };\n'
+        "log { source { input(keep-hostname(yes)); }; "
+        'filter { filter(f) and message("yes"); }; destination { output(); }; };'
+    )
+    assert len(printed(site, b"yes", b"no")) == 1
+
+
+def test_cheap_tests_come_first() -> None:
+    site = relay('filter { message("a.c") and level(notice) and tags("t"); };')
+    condition = site.program.source.partition("if ")[2]
+    assert condition.index("pri") < condition.index("tags") < condition.index("search")
+
+
+def test_tests_with_consequences_keep_their_order() -> None:
+    site = relay("filter { rate-limit(rate(1)) and level(notice); };")
+    condition = site.program.source.partition("def route")[2]
+    assert condition.index("is_within_rate") < condition.index("pri_numbers")
