@@ -27,6 +27,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import statistics
 import struct
 import subprocess
@@ -51,7 +52,7 @@ PADDING = b"x" * 140
 OURS = """
 source s {{ network(localip("127.0.0.1") port({input}) keep-hostname(yes)); }};
 destination d {{
-    network("127.0.0.1" port({port}) {options}
+    network("127.0.0.1" port({port}) {tls} {options}
             failover(servers("127.0.0.2" "127.0.0.3")));
 }};
 log {{ source(s); destination(d); flags(flow-control); }};
@@ -59,15 +60,16 @@ log {{ source(s); destination(d); flags(flow-control); }};
 RECOMMENDED = "backoff(initial(0.1) max(30)) delivery-timeout(1) connect-timeout(2)"
 
 RSYSLOG = """
+{tls_global}
 module(load="imtcp")
 input(type="imtcp" port="{input}" address="127.0.0.1")
 template(name="raw" type="string" string="%rawmsg%\\n")
 action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" template="raw"
-       action.resumeInterval="1")
+       {tls} action.resumeInterval="1")
 action(type="omfwd" target="127.0.0.2" port="{port}" protocol="tcp" template="raw"
-       action.resumeInterval="1" action.execOnlyWhenPreviousIsSuspended="on")
+       {tls} action.resumeInterval="1" action.execOnlyWhenPreviousIsSuspended="on")
 action(type="omfwd" target="127.0.0.3" port="{port}" protocol="tcp" template="raw"
-       action.resumeInterval="1" action.execOnlyWhenPreviousIsSuspended="on")
+       {tls} action.resumeInterval="1" action.execOnlyWhenPreviousIsSuspended="on")
 """
 
 
@@ -75,9 +77,16 @@ class Server:
     """A log server that can die in several ways."""
 
     def __init__(
-        self, address: str, port: int, heard: threading.Event, *, is_small: bool
+        self,
+        address: str,
+        port: int,
+        heard: threading.Event,
+        *,
+        is_small: bool,
+        context: ssl.SSLContext | None,
     ) -> None:
         self._heard = heard
+        self._context = context
         self.received: list[bytes] = []
         self.first_at = 0.0
         self._connections: list[socket.socket] = []
@@ -101,6 +110,13 @@ class Server:
 
     def _read(self, connection: socket.socket) -> None:
         chunks: list[bytes] = []
+        if self._context is not None:
+            self._connections.remove(connection)
+            try:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            except OSError:
+                return
+            self._connections.append(connection)
         self.received.append(b"")
         place = len(self.received) - 1
         while not self._is_frozen.is_set():
@@ -190,17 +206,38 @@ class Sender:
 
 
 def write_config(
-    program: Program, folder: Path, input_port: int, port: int
-) -> tuple[Path, list[str]]:
-    """Write a program's configuration; return it and the command that runs it."""
+    program: Program, folder: Path, input_port: int, port: int, ca: Path | None
+) -> list[str]:
+    """Write a program's configuration; return the command that runs it."""
     conf = folder / "site.conf"
     ports = {"input": input_port, "port": port}
     if program.name == "rsyslog":
-        conf.write_text(RSYSLOG.format(**ports))
+        tls = tls_global = ""
+        if ca is not None:
+            tls_global = f'global(DefaultNetstreamDriverCAFile="{ca}")'
+            tls = (
+                'StreamDriver="gtls" StreamDriverMode="1" '
+                'StreamDriverAuthMode="x509/certvalid"'
+            )
+        conf.write_text(RSYSLOG.format(**ports, tls=tls, tls_global=tls_global))
     else:
         options = RECOMMENDED if program.name == "logferry" else "time-reopen(1)"
-        conf.write_text(program.version + OURS.format(**ports, options=options))
-    return conf, program.command.format(conf=conf, dir=folder).split()
+        tls = f'transport(tls) tls(ca-file("{ca}"))' if ca is not None else ""
+        text = OURS.format(**ports, options=options, tls=tls)
+        conf.write_text(program.version + text)
+    return program.command.format(conf=conf, dir=folder).split()
+
+
+def certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Make a CA and one certificate for all servers."""
+    import trustme  # a development dependency
+
+    authority = trustme.CA()
+    path = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*ADDRESSES).configure_cert(context)
+    return path, context
 
 
 def free_port() -> int:
@@ -216,14 +253,18 @@ def free_port() -> int:
             return port
 
 
-def play(program: Program, fault: str, rate: int, patience_s: float) -> Round:
+def play(
+    program: Program, fault: str, rate: int, patience_s: float, *, is_tls: bool
+) -> Round:
     """Let the first server die once."""
     with tempfile.TemporaryDirectory(prefix="switch-") as name:
         folder, input_port, port = Path(name), free_port(), free_port()
         heard = threading.Event()
-        _, command = write_config(program, folder, input_port, port)
+        ca, context = certificates(folder) if is_tls else (None, None)
+        command = write_config(program, folder, input_port, port, ca)
+        is_small = fault == "frozen"
         servers = [
-            Server(address, port, heard, is_small=fault == "frozen")
+            Server(address, port, heard, is_small=is_small, context=context)
             for address in ADDRESSES
         ]
         with (folder / "log").open("wb") as log:
@@ -321,6 +362,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=int, default=5000, help="messages a second")
     parser.add_argument("--patience", type=float, default=10.0, help="seconds")
+    parser.add_argument("--tls", action="store_true", help="TLS to the servers")
     options = parser.parse_args()
     sys.setswitchinterval(0.0002)  # servers are threads: none may wait for another
     print(
@@ -332,7 +374,7 @@ def main() -> None:
             if options.program and program.name not in options.program:
                 continue
             rounds = [
-                play(program, fault, options.rate, options.patience)
+                play(program, fault, options.rate, options.patience, is_tls=options.tls)
                 for _ in range(options.rounds)
             ]
             report(fault, program.name, rounds, options.patience)
