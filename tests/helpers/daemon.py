@@ -12,6 +12,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from helpers.metrics import parse_prometheus, unbalanced
 from logferry.cli.ctl import ask
 
 if TYPE_CHECKING:
@@ -77,8 +78,22 @@ class Daemon:
         await self.start()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        await self.stop()
+    async def __aexit__(self, kind: object, *error: object) -> None:
+        try:
+            if kind is None:
+                await self.check_ledger()
+        finally:
+            await self.stop()
+
+    async def check_ledger(self) -> None:
+        """Check that every destination can say where all its records are."""
+        try:
+            text = await self.ctl("STATS", "PROMETHEUS")
+        except OSError:
+            return  # it does not run any more, or was told not to answer
+        samples = parse_prometheus(text)
+        if any(sample.name == "ledger_events_total" for sample in samples):
+            assert unbalanced(samples) == []
 
     async def start(self) -> None:
         """Start the daemon and wait until it says that it runs."""
