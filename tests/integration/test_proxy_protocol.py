@@ -120,6 +120,7 @@ async def test_the_header_stands_before_tls_with_passthrough(tmp_path: Path) -> 
             sock.sendall(V1)
             with context.wrap_socket(sock, server_hostname=HOME) as tls:
                 tls.sendall(LINE)
+                tls.unwrap()  # a close with unread session tickets is a reset
 
     async with Daemon(text, tmp_path):
         await asyncio.to_thread(send)
@@ -137,6 +138,7 @@ async def test_the_header_stands_inside_tls_with_proxied_tls(tmp_path: Path) -> 
         ):
             tls.sendall(V1)
             tls.sendall(LINE)
+            tls.unwrap()
 
     async with Daemon(site(tmp_path, port, "proxied-tls", options), tmp_path):
         await asyncio.to_thread(send)
@@ -168,6 +170,7 @@ async def test_auto_tells_text_counted_octets_and_tls_apart(tmp_path: Path) -> N
             context.wrap_socket(sock, server_hostname=HOME) as tls,
         ):
             tls.sendall(LINE.replace(b"one", b"three"))
+            tls.unwrap()
 
     async with Daemon(site(tmp_path, port, "auto", options), tmp_path):
         await asyncio.to_thread(send, LINE)
