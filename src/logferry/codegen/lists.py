@@ -2,8 +2,8 @@ r"""
 Lists as text: items separated by commas, quoted where they must be.
 
 Nothing between two commas is no item. An item that holds a comma, a quote, a backslash
-or a control character, or that is empty, stands in double quotes with ``\`` escapes
-(reference: list functions).
+or a control character, or that is empty, stands in quotes with ``\`` escapes: double
+ones, or single ones around double ones (reference: list functions).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _item = re.compile(
 )
 _escape = re.compile(rb"\\(.)", re.DOTALL)
 _special = re.compile(rb'["\\\n\r\t]')
+_special_in_single = re.compile(rb"['\\\n\r\t]")
 _ESCAPED = {b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
 _UNESCAPED = {value[1:]: key for key, value in _ESCAPED.items()}
 
@@ -31,8 +32,10 @@ def join_list(items: Iterable[bytes]) -> bytes:
 
 
 def _quoted(item: bytes) -> bytes:
-    escaped = _special.sub(lambda m: _ESCAPED.get(m[0], b"\\" + m[0]), item)
-    return b'"' + escaped + b'"'
+    quote = b"'" if b'"' in item and b"'" not in item else b'"'
+    special = _special if quote == b'"' else _special_in_single
+    escaped = special.sub(lambda m: _ESCAPED.get(m[0], b"\\" + m[0]), item)
+    return quote + escaped + quote
 
 
 def split_list(text: bytes) -> list[bytes]:

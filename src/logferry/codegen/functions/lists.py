@@ -31,7 +31,8 @@ def _concat(*lists: bytes) -> bytes:
 
 
 def _append(list_: bytes, *items: bytes) -> bytes:
-    return join_list([*split_list(list_), *items])
+    added = join_list(items)  # behind the list, which stays as it is
+    return b",".join(part for part in (list_, added) if part)
 
 
 def _count(*lists: bytes) -> bytes:

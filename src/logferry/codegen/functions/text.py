@@ -105,7 +105,7 @@ def _uppercase(*values: bytes) -> bytes:
 
 def _replace_delimiter(delimiters: bytes, new: bytes, text: bytes) -> bytes:
     for code in delimiters:
-        text = text.replace(bytes((code,)), new)
+        text = text.replace(bytes((code,)), new[:1])
     return text
 
 
