@@ -47,6 +47,14 @@ class Nginx:
         lines = path.read_bytes().splitlines() if path.exists() else []
         return [line for line in lines if line]  # a refused request logs an empty body
 
+    async def taken(self, count: int) -> list[bytes]:
+        """Return the lines taken; nginx writes them only after its answer."""
+        for _ in range(500):
+            if len(self.bodies) >= count:
+                break
+            await asyncio.sleep(0.01)
+        return self.bodies
+
     def _configuration(self) -> str:
         temporary = "\n".join(
             f"{kind}_temp_path {self.folder}/{kind};"
@@ -133,7 +141,7 @@ async def test_everything_arrives_on_kept_connections(tmp_path: Path):
     ):
         scene.send(5000)
         await scene.settled()
-        assert numbers(nginx.bodies) == list(range(5000))
+        assert numbers(await nginx.taken(5000)) == list(range(5000))
 
 
 async def test_503_fails_over(tmp_path: Path):
@@ -145,7 +153,7 @@ async def test_503_fails_over(tmp_path: Path):
         async with HttpScene(tmp_path, options) as scene:
             scene.send(1000)
             await scene.settled()
-            assert sorted(numbers(nginx.bodies)) == list(range(1000))
+            assert sorted(numbers(await nginx.taken(1000))) == list(range(1000))
 
 
 async def test_too_large_batches_are_halved_until_they_fit(tmp_path: Path):
@@ -154,7 +162,7 @@ async def test_too_large_batches_are_halved_until_they_fit(tmp_path: Path):
         async with HttpScene(tmp_path, options) as scene:
             scene.send(640)
             await scene.settled()
-            assert numbers(nginx.bodies) == list(range(640))
+            assert numbers(await nginx.taken(640)) == list(range(640))
             assert scene.letters == []
 
 
@@ -170,7 +178,7 @@ async def test_a_batch_of_a_megabyte_gets_its_413_too(tmp_path: Path):
                 ]
             )
             await scene.settled(20)
-            taken = [line.split()[1] for line in nginx.bodies]
+            taken = [line.split()[1] for line in await nginx.taken(5000)]
             assert sorted(map(int, taken)) == list(range(5000))
             assert not any("target failed" in line for line in scene.log.lines())
 
@@ -183,7 +191,7 @@ async def test_a_message_that_is_too_large_alone_becomes_a_dead_letter(tmp_path:
             scene.push([b"<13>Nov 21 12:00:00 h app: " + b"x" * 101])
             scene.send(10)
             await scene.settled()
-            assert numbers(nginx.bodies) == list(range(20))
+            assert numbers(await nginx.taken(20)) == list(range(20))
             (letter,) = scene.letters
             assert letter.payload == b"x" * 101
             assert letter.response.startswith("413 ")
@@ -199,7 +207,7 @@ async def test_a_slow_server_is_left_after_the_timeout(tmp_path: Path):
         async with HttpScene(tmp_path, options) as scene:
             scene.send(100)
             await scene.settled(5)
-            assert sorted(numbers(nginx.bodies)) == list(range(100))
+            assert sorted(numbers(await nginx.taken(100))) == list(range(100))
 
 
 async def test_tls_with_client_certificate(tmp_path: Path):
@@ -217,7 +225,7 @@ async def test_tls_with_client_certificate(tmp_path: Path):
         async with HttpScene(tmp_path, options) as scene:
             scene.send(100)
             await scene.settled()
-            assert numbers(nginx.bodies) == list(range(100))
+            assert numbers(await nginx.taken(100)) == list(range(100))
 
 
 @pytest.mark.parametrize(("password", "taken"), [("secret", 20), ("wrong", 0)])
@@ -234,7 +242,7 @@ async def test_basic_authentication(tmp_path: Path, password: str, taken: int):
             else:
                 await asyncio.sleep(0.3)
                 assert any("status_code='401'" in line for line in scene.log.lines())
-            assert len(nginx.bodies) == taken
+            assert len(await nginx.taken(taken)) == taken
             assert scene.queue.count == 20 - taken
 
 
