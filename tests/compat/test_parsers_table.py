@@ -46,6 +46,18 @@ def changes(parser: str, text: str, *expected: str, **rest: str) -> Row:
 PARSERS = Table(
     [
         gives(
+            'csv-parser(columns("a","b","c") delimiters(",") flags(greedy));',
+            "x,y",
+            '{"c":"","b":"y","a":"x"}',
+        ),
+        gives(
+            'csv-parser(columns("a","b") delimiters(","));',
+            '" x ",y',
+            '{"b":"y","a":"x"}',
+        ),
+        gives("kv-parser();", "a=1,", '{"a":"1,"}'),
+        gives("kv-parser();", f"{'x' * 5000} a=1", '{"a":"1"}'),
+        gives(
             'csv-parser(columns("a","b","c") delimiters(","));',
             "x,y,z",
             '{"c":"z","b":"y","a":"x"}',

@@ -130,7 +130,9 @@ class _CsvParser:
             value, position, is_last = self._field(text, position)
             fields.append(value)
             if is_last:
-                return fields
+                break
+        if self._is_greedy and len(fields) == most - 1:
+            fields.append(b"")  # the last column takes what is left, even nothing
         if self._is_strict and position < size:
             fields.append(b"")  # there is more than there are columns
         return fields
@@ -149,8 +151,8 @@ class _CsvParser:
         match = self._delimiter.search(text, position)
         end = match.start() if match else len(text)
         value += text[position:end]
-        if self._strips and closing is None:
-            value = value.rstrip()
+        if self._strips:
+            value = value.strip(b" \t")
         return value, match.end() if match else end, match is None
 
     def _quoted(self, text: bytes, position: int, quote: bytes) -> tuple[bytes, int]:

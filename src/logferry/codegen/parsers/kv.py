@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from logferry.codegen.lists import join_list
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
 from logferry.codegen.values import set_value
 from logferry.config.kinds import TextKind
@@ -68,7 +69,7 @@ def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
         for name, value, _ in scan(text, stray):
             set_value(message, prefix + _text(name), value)
         if stray_name:
-            set_value(message, stray_name, b",".join(map(_list_item, stray)))
+            set_value(message, stray_name, join_list(stray))
         return True
 
     return parse
@@ -113,10 +114,6 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _list_item(word: bytes) -> bytes:
-    return b'"' + word.replace(b'"', b'\\"') + b'"' if b"," in word else word
-
-
 def _unescaped(match: re.Match[bytes]) -> bytes:
     return _ESCAPES.get(match[1], match[1])
 
@@ -134,8 +131,6 @@ class _Scanner:
         ends = [rb"(?<! ) ++(?=" + name + rb" *+" + separator + rb")", rb" *+\Z"]
         if pair.strip(b"\\ "):
             ends.insert(0, pair)
-            if pair_separator.endswith(" "):
-                ends.insert(1, re.escape(pair_separator.rstrip().encode()) + rb"\Z")
         self._end = re.compile(b"|".join(ends))
         another = name + rb" *+" + separator
         skip = rb"(?: ++(?!" + another + rb"))?"
