@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from logferry.config.ciphers import CipherSuite
 from logferry.config.kinds import Enum, Flags, Pairs, TextKind, Words, YesNo
-from logferry.config.schema import Option, Options
+from logferry.config.schema import Option, Options, Scope
 
 __all__ = ["TlsOptions"]
 
@@ -98,7 +98,12 @@ class TlsOptions(Options):
         no_effect="OpenSSL is built without it, for good reasons (CRIME)",
     )
     keylog_file = Option(_PATH, "", doc="Write session keys here, for debugging.")
-    sni = Option(YesNo(), default=False, doc="Send the server's name in the handshake.")
+    sni = Option(
+        YesNo(),
+        default=True,
+        doc="Send the server's name in the handshake; it is always sent, because the "
+        "check of the certificate's name needs it.",
+    )
     ocsp_stapling_verify = Option(
         YesNo(),
         default=False,
@@ -117,3 +122,18 @@ class TlsOptions(Options):
         doc="OpenSSL configuration commands.",
         no_effect="Python's ssl module does not offer them",
     )
+
+    def check(self, scope: Scope) -> None:
+        """Report what Python's ssl module cannot do."""
+        if "sni" in self.given and not self.sni:
+            scope.diagnostics.warning(
+                "sni(no) has no effect: the server's name is always sent",
+                self.given["sni"],
+            )
+        if self.pkcs12_file:
+            scope.diagnostics.error(
+                "pkcs12-file() cannot be read: Python's ssl module knows PEM only",
+                self.given["pkcs12_file"],
+                f"openssl pkcs12 -in {self.pkcs12_file} -nodes -out own.pem, and write"
+                ' key-file("own.pem") cert-file("own.pem")',
+            )

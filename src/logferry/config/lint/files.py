@@ -22,7 +22,6 @@ _READ = {
     "crl_dir": "folder of revocation lists",
     "dhparam_file": "file of parameters",
     "key_file": "key",
-    "pkcs12_file": "file with key and certificate",
 }
 """Options that name what is read at start, by attribute."""
 
@@ -55,7 +54,7 @@ def _missing_halves(configuration: Configuration) -> Iterator[Finding]:
     used += [(spec, False) for spec in destinations(configuration).values()]
     for spec, is_server in used:
         tls = option(spec.options, "tls")
-        if not isinstance(tls, Options) or option(tls, "pkcs12_file"):
+        if not isinstance(tls, Options):
             continue
         has_key, has_certificate = option(tls, "key_file"), option(tls, "cert_file")
         if is_server and not (has_key and has_certificate):
