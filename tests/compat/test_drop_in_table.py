@@ -458,7 +458,7 @@ def test_answers_stats_soon_after_it_was_started(drop_in, port):
     # sleep and no heavy import has crept in, with room for a busy machine.
     drop_in.start(file_only(port))
     drop_in.stop()
-    started = time.process_time(), time.monotonic()
+    started = time.monotonic()
     drop_in.start(file_only(port))
-    assert time.monotonic() - started[1] < 5
+    assert time.monotonic() - started < 5
     assert drop_in.stop() == 0

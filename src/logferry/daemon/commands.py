@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logferry.daemon import stats
-from logferry.daemon.dot import render_dot
 from logferry.daemon.events import VerbosityChanged
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
@@ -175,6 +174,8 @@ class Commands:
         return _BAD_ARGUMENTS
 
     async def _graph(self, words: list[str]) -> str:
+        from logferry.daemon.dot import render_dot  # late: few ever ask for it
+
         del words
         return render_dot(self._daemon.configuration)
 
