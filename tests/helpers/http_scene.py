@@ -65,7 +65,9 @@ class HttpScene:
 
     async def open(self, options: str) -> None:
         """Start the destination."""
-        options = re.sub(r"%(\d)(?![0-9A-F])", lambda m: self.servers[int(m[1])].url, options)
+        options = re.sub(
+            r"%(\d)(?![0-9A-F])", lambda m: self.servers[int(m[1])].url, options
+        )
         self._config.write_text(
             "@version: 4.27\noptions { keep-hostname(yes); time-reopen(0.2); };\n"
             "source s { internal(); };\n"
