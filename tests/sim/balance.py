@@ -247,14 +247,14 @@ class World:
             self.keys.update(dict.fromkeys(range(number, number + 8), b"k0"))
             self.at(moment, self._pusher(list(range(number, number + 8))))
             number += 8
-        self.at(moment + 1, self._begin_peace)
+        self.at(moment + 3, self._begin_peace)
         for index in range(PEACE_BATCHES):
             numbers = range(number, number + self.batch_max)
             key = b"p%d" % self.chance.randrange(400)
             self.keys.update(dict.fromkeys(numbers, key))
-            self.at(moment + 2 + index / 20, self._pusher(list(numbers)))
+            self.at(moment + 4 + index / 20, self._pusher(list(numbers)))
             number += self.batch_max
-        self.end_at = moment + 2 + 400
+        self.end_at = moment + 4 + 400
         return number
 
     def _begin_peace(self) -> None:
