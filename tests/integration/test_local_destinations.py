@@ -99,7 +99,7 @@ async def test_a_program_reads_the_records(tmp_path: Path) -> None:
 
 async def test_a_program_that_ends_is_started_again(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    destination, queue = made(f'program("head -n 1 >> {out}" time-reopen(0.01))')
+    destination, _queue = made(f'program("head -n 1 >> {out}" time-reopen(0.01))')
     await destination.start()
     for number in range(200):
         destination.push(lines(b"line %d" % number))
