@@ -327,13 +327,17 @@ class Topology:
     async def stop(self, grace_s: float) -> None:
         """Stop intake, deliver for at most ``grace_s`` seconds, save the rest."""
         ended = self.specs()
-        for source in self.sources.values():
-            await source.source.stop()
+        clock = self._environment.clock
+        deadline = clock() + grace_s
+        await asyncio.gather(*(item.source.stop() for item in self.sources.values()))
         self.sources.clear()
         self.hush()
-        await _stop_all(list(self.destinations.values()), grace_s)
+        grace_s = max(0.0, deadline - clock())
+        await asyncio.gather(
+            _stop_all(list(self.destinations.values()), grace_s),
+            self.retirement.stop(grace_s),
+        )
         self.destinations.clear()
-        await self.retirement.stop(grace_s)
         await run_hooks(ended, ("teardown", "shutdown"), self._environment.log)
 
 

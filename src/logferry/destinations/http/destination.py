@@ -54,7 +54,10 @@ if TYPE_CHECKING:
 __all__ = ["HttpDestination"]
 
 _SETTLE_GRACE_S = 2.0
-"""Requests under way may be answered for so long, however short the grace is."""
+"""At a reload, requests under way may be answered for so long."""
+
+_STOP_SETTLE_S = 0.5
+"""At a stop too, when all of ``shutdown-grace()`` is used up."""
 
 _WAIT_STEP_S = 0.005
 
@@ -169,12 +172,15 @@ class HttpDestination:
         self._is_flushing = True
         self._run()
         clock = self._environment.clock
+        deadline = clock() + grace_s
         await self._wait(
             grace_s, lambda: not self._has_work() or not self._can_deliver(clock())
         )
         self._is_stopping = True
         self._wake_all()  # who waits for a target gives up
-        settle_s = max(grace_s, _SETTLE_GRACE_S)
+        # A reload waits for answers under way; a stop has done so already.
+        least_s = _STOP_SETTLE_S if grace_s else _SETTLE_GRACE_S
+        settle_s = max(deadline - clock(), least_s)
         await self._wait(settle_s, lambda: not self._groups)
         if self._timer is not None:
             self._timer.cancel()

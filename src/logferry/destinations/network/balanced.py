@@ -177,7 +177,7 @@ class BalancedDestination:
             grace_s,
             clock,
         )
-        limit_s = max(grace_s, SETTLE_GRACE_S)
+        limit_s = max(deadline - clock(), SETTLE_GRACE_S)
         await asyncio.gather(*(line.settle(limit_s) for line in lines))
         await self._tasks.cancel()
         for line in lines:

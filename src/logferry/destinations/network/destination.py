@@ -98,7 +98,7 @@ class StreamDestination:
             grace_s,
             clock,
         )
-        await line.settle(max(grace_s, SETTLE_GRACE_S))
+        await line.settle(max(deadline - clock(), SETTLE_GRACE_S))
         await line.stop()
         self._accounts.close()
 
