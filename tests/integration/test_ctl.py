@@ -275,3 +275,75 @@ log { source(s); destination(d); };
             assert "hunter2" not in await daemon.ctl(*words), words
         assert "matches" in await daemon.ctl("CONFIG", "VERIFY")
     assert "hunter2" not in "\n".join(daemon.events)
+
+
+def attach(daemon: Daemon, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "logferry.cli.syslog_ng_ctl", "attach", *words),
+            f"--control={daemon.control}",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def seen(process: subprocess.Popen[str], text: str) -> None:
+    """Read the terminal until ``text`` is there."""
+
+    def read() -> None:
+        assert process.stderr is not None
+        while text not in (line := process.stderr.readline()):
+            assert line, f"no {text!r}"
+
+    await asyncio.wait_for(asyncio.to_thread(read), 20)
+
+
+async def test_a_terminal_can_see_the_log_for_a_while(pair):
+    process = attach(pair, "logs", "--seconds", "2", "--log-level=debug")
+    await seen(process, "Verbosity changed; log_level='2'")
+    assert (await pair.ctl("RELOAD")).startswith("OK")
+    await seen(process, "Configuration reload finished")
+    await pair.wait_for("Configuration reload finished")  # ours has it too
+    output, _ = await asyncio.to_thread(process.communicate)
+    assert (process.returncode, output) == (0, "[console output ends here]\n")
+    await pair.wait_for("Verbosity changed; log_level='2'")
+    assert (await pair.ctl("LOG", "LEVEL")).strip().endswith("set to 0")
+
+
+async def test_a_terminal_that_goes_away_leaves_the_daemon_its_streams(pair):
+    process = attach(pair, "stdio", "--log-level", "debug")
+    await seen(process, "Verbosity changed; log_level='2'")
+    assert "another terminal" in await asyncio.to_thread(
+        lambda: attach(pair).communicate(timeout=20)[0]
+    )
+    process.kill()
+    process.communicate()
+    async with asyncio.timeout(10):  # until it is noticed
+        while not (await pair.ctl("LOG", "LEVEL")).strip().endswith("set to 0"):
+            await asyncio.sleep(0.05)
+    assert (await pair.ctl("RELOAD")).startswith("OK")
+    await pair.wait_for("Configuration reload finished")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["debugger"], "no interactive debugger"),
+        (["logs", "--log-level=nonsense"], "Invalid log level"),
+        (["nonsense"], "Unknown attach mode"),
+        (["logs", "--seconds=x"], "takes a number"),
+        (["logs", "more"], "Too many"),
+    ],
+)
+async def test_what_cannot_be_attached_is_refused_with_the_reason(pair, words, reason):
+    process = attach(pair, *words)
+    output, errors = await asyncio.to_thread(process.communicate, None, 20)
+    assert process.returncode == 1
+    assert reason in output + errors
+
+
+async def test_a_passphrase_keeps_its_blanks(pair):
+    answer = await pair.ctl("PWD", "add", "some.key", "two  blanks ")
+    assert answer.startswith("OK")

@@ -21,7 +21,7 @@ HOME = "127.0.0.1"
 class Crew:
     """Two workers that forward to a collector."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.input_port, self.port = free_port(HOME), free_port(HOME)
         self.collector = Collector(HOME, self.port)
         self.daemon = Daemon(
@@ -30,6 +30,7 @@ class Crew:
             source s {{ network(ip("{HOME}") port({self.input_port}) max-connections(200)); }};
             destination d {{ network("{HOME}" port({self.port})); }};
             log {{ source(s); destination(d); flags(flow-control); }};
+            {more}
             """,
             folder,
         )
@@ -108,6 +109,118 @@ async def test_reload_reaches_every_worker(tmp_path: Path) -> None:
         assert (await crew.daemon.ctl("RELOAD")).startswith("FAIL")
         await crew.send(4, 10)
         await crew.collector.wait_for_lines(40)
+
+
+async def test_counters_are_answered_while_a_worker_dies_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with Crew(tmp_path) as crew:
+        os.kill(crew.workers()[1], signal.SIGKILL)
+        is_back = asyncio.create_task(crew.daemon.wait_for("starting up", count=4))
+        while not is_back.done():
+            assert (await crew.daemon.ctl("STATS")).startswith("SourceName;")
+            assert not (await crew.daemon.ctl("QUERY", "LIST", "*")).startswith("FAIL")
+        assert "output_events_total" in await crew.daemon.ctl("STATS", "PROMETHEUS")
+
+
+async def test_what_a_crew_does_not_know_closes_the_connection(tmp_path: Path) -> None:
+    async with Crew(tmp_path) as crew:
+        with pytest.raises(OSError, match="closed the connection"):
+            await crew.daemon.ctl("NONSENSE")
+        await crew.daemon.wait_for("Unknown command read on control channel")
+
+
+@pytest.mark.parametrize("is_signal", [True, False])
+async def test_a_reload_moves_the_page_of_the_crew(
+    tmp_path: Path, is_signal: bool
+) -> None:
+    pages = [free_port(HOME), free_port(HOME)]
+
+    def options(port: int) -> str:
+        return f"options {{ metrics-page(ip({HOME}) port({port})); }};"
+
+    async with Crew(tmp_path, options(pages[0])) as crew:
+        await crew.daemon.wait_for(f":{pages[0]}/metrics")
+        text = crew.daemon.config.read_text()
+        crew.daemon.config.write_text(text.replace(str(pages[0]), str(pages[1])))
+        if is_signal:
+            crew.daemon.signal(signal.SIGHUP)
+        else:
+            assert (await crew.daemon.ctl("RELOAD")).startswith("OK")
+        await crew.daemon.wait_for(f":{pages[1]}/metrics")
+        reader, writer = await asyncio.open_connection(HOME, pages[1])
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert b"syslogng_output_events_total" in await reader.read()
+        writer.close()
+        with pytest.raises(OSError, match=r"refused|failed"):
+            await asyncio.open_connection(HOME, pages[0])
+        await crew.send(4, 10)
+        await crew.collector.wait_for_lines(40)
+        with contextlib.ExitStack() as stack:
+            import socket
+
+            taken = free_port(HOME)
+            stack.enter_context(socket.create_server((HOME, taken)))
+            crew.daemon.config.write_text(text.replace(str(pages[0]), str(taken)))
+            await crew.daemon.ctl("RELOAD")
+            await crew.daemon.wait_for("cannot serve metrics-page()")
+        _, writer = await asyncio.open_connection(HOME, pages[1])  # where it was
+        writer.close()
+
+
+async def test_nothing_is_lost_when_a_worker_is_killed_under_load(
+    tmp_path: Path,
+) -> None:
+    # What the kernel took for a worker that dies is gone with it; its senders see
+    # their connections break. What went to the other workers arrives.
+    async with Crew(tmp_path) as crew:
+        victim = crew.workers()[0]
+        senders = [Sender(HOME, crew.input_port) for _ in range(12)]
+        async with contextlib.AsyncExitStack() as stack:
+            for sender in senders:
+                await stack.enter_async_context(sender)
+            broken: set[int] = set()
+            for step in range(40):
+                if step == 10:
+                    os.kill(victim, signal.SIGKILL)
+                for index, sender in enumerate(senders):
+                    if index not in broken:
+                        try:
+                            await sender.send(5)
+                        except ConnectionError:
+                            broken.add(index)
+                await asyncio.sleep(0.005)
+        whole = 12 - len(broken)
+        assert 0 < whole < 12
+        async with asyncio.timeout(20):
+            while numbers(crew.collector.lines).count(199) < whole:
+                await asyncio.sleep(0.05)
+        counts = [numbers(crew.collector.lines).count(number) for number in range(200)]
+        assert min(counts) >= whole
+        await crew.daemon.wait_for("starting up", count=4)
+        await crew.send(20, 5)
+    assert crew.daemon.returncode == 0
+
+
+async def test_a_terminal_sees_what_all_workers_say(tmp_path: Path) -> None:
+    async with Crew(tmp_path) as crew:
+        import subprocess
+        import sys
+
+        terminal = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "logferry.cli.syslog_ng_ctl", "attach", "logs"),
+                *("--seconds=3", f"--control={crew.daemon.control}"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        await asyncio.sleep(1)
+        assert "successful" in await crew.daemon.ctl("RELOAD")
+        output, errors = await asyncio.to_thread(terminal.communicate, None, 20)
+        assert output == "[console output ends here]\n"
+        assert errors.count("Configuration reload finished") == 2
 
 
 async def test_workers_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ Possible commands are:
     pool, queues, events     Show servers, queues, what happened (--json)
     drain, undrain SERVER    Move deliveries away from a server and back
     source list|stop|start   Close and open a source by hand
+    attach [logs|stdio]      See what the daemon says (--seconds N, --log-level LEVEL)
 """
 
 
@@ -81,6 +82,26 @@ def _connect(sock: socket.socket, path: str, timeout_s: float) -> None:
         sock.connect(path)
     except BlockingIOError:
         raise TimeoutError("the daemon accepts no connection") from None
+
+
+def follow(path: str, words: list[str]) -> str:
+    """
+    Send ``ATTACH`` with our own standard streams; return the answer for the end.
+
+    The daemon says ``ALIVE`` every second, which is not shown. Raises ``OSError``.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        _connect(sock, path, _TIMEOUT_S)
+        sock.settimeout(_TIMEOUT_S)
+        line = " ".join(words).encode() + b"\n"
+        socket.send_fds(sock, [line], [0, 1, 2])
+        answer = b""
+        while data := sock.recv(65536):
+            lines = (answer + data).split(b"\n")
+            answer = b"\n".join(line for line in lines if line not in {b"ALIVE", b"."})
+            if b"." in lines[:-1] and answer.strip():
+                break
+    return answer.strip().decode("utf-8", "surrogateescape") + "\n"
 
 
 class _Words:
@@ -175,6 +196,19 @@ def _log_level(words: _Words) -> list[str]:
     return ["LOG", "LEVEL", *(word.upper() for word in words.rest())]
 
 
+def _attach(words: _Words) -> list[str]:
+    seconds = words.value("--seconds")
+    level = words.value("--log-level")
+    mode, *more = words.rest() or ["stdio"]
+    if more:
+        raise UsageError("Too many arguments")
+    if mode not in {"stdio", "logs", "debugger"}:
+        raise UsageError("Unknown attach mode")
+    if seconds is not None and not seconds.isdigit():
+        raise UsageError(f"--seconds takes a number, not {seconds}")
+    return ["ATTACH", mode.upper(), seconds or "-1", *([level] if level else [])]
+
+
 def _credentials(words: _Words) -> list[str]:
     name = words.value("-i", "--id")
     secret = words.value("-s", "--secret")
@@ -204,6 +238,7 @@ _COMMANDS: dict[str, Callable[[_Words], list[str]]] = {
     "stats": _stats,
     "query": _query,
     "config": _config,
+    "attach": _attach,
     "log-level": _log_level,
     "verbose": _flag("VERBOSE"),
     "debug": _flag("DEBUG"),
@@ -259,6 +294,8 @@ def run_command(words: list[str], path: str, program: str = "logferry ctl") -> i
         sys.stderr.write(f"{error}\n")
         return 1
     try:
+        if wire[0] == "ATTACH":
+            return _print(follow(path, wire))
         answer = ask(path, wire, timeout_s)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -266,6 +303,8 @@ def run_command(words: list[str], path: str, program: str = "logferry ctl") -> i
             f"Error connecting control socket, socket='{path}', error='{reason}'\n"
         )
         return 1
+    except KeyboardInterrupt:
+        return 130  # as the shell says it; the way to end an attachment
     return _print(answer)
 
 

@@ -5,16 +5,23 @@ Scripts, unit files and dashboards that call ``syslog-ng``, ``syslog-ng-ctl``,
 ``loggen``, ``dqtool`` and ``persist-tool`` find them in ``DIR/sbin`` and ``DIR/bin``.
 Each is a shell line that becomes the interpreter that wrote it (``exec``): the process
 that was started is the daemon, with its pid, its signals and its exit status.
+
+Scripts wait for the daemon, so its start counts. Half of it would be the compiling of
+our modules where Python may not keep what it compiled (``PYTHONDONTWRITEBYTECODE``, or
+a daemon that has no right to write there): it is done here, once.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import shlex
 import sys
 from pathlib import Path
 
-__all__ = ["PROGRAMS", "main", "write_drop_in"]
+import logferry
+
+__all__ = ["PROGRAMS", "compile_ahead", "main", "write_drop_in"]
 
 PROGRAMS = {
     "sbin/syslog-ng": "logferry.cli.syslog_ng",
@@ -49,6 +56,15 @@ def write_drop_in(folder: Path, interpreter: str = sys.executable) -> list[Path]
     return written
 
 
+def compile_ahead(package: Path = Path(logferry.__path__[0])) -> None:
+    """
+    Compile the modules of ``package`` where that was not done by its installation.
+
+    What cannot be written is left out: the programs run without it, but start later.
+    """
+    compileall.compile_dir(package, quiet=2)
+
+
 def main(words: list[str]) -> int:
     """Write executables that stand in for syslog-ng's own into a folder."""
     parser = argparse.ArgumentParser("logferry drop-in", description=main.__doc__)
@@ -59,6 +75,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"logferry: {error}\n")
         return 1
+    compile_ahead()
     for path in written:
         print(path)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import os
 import resource
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from logferry.cli.state_dir import default_control, default_state_dir
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
+from logferry.daemon.events import StartFailed
 from logferry.daemon.instance import InstanceLock
 from logferry.daemon.process import Daemon, DaemonOptions
 from logferry.daemon.registry import default_registry
@@ -138,7 +140,7 @@ def run_daemon(
         crew = Crew(options, count, log, verbosity, on_ready)
         page = MetricsPage(log, partial(_counters_of, crew))
         place = cast("MetricsPageOptions | None", globals_.metrics_page)
-        return _run_crew(crew, page, place)
+        return _run_crew(crew, page, place, log)
 
     async def live() -> None:
         # A worker of a crew serves no page: the supervisor does, for all of them.
@@ -171,11 +173,26 @@ async def _counters_of(crew: Crew) -> str:
     return answer
 
 
-def _run_crew(crew: Crew, page: MetricsPage, place: MetricsPageOptions | None) -> int:
+def _run_crew(
+    crew: Crew, page: MetricsPage, place: MetricsPageOptions | None, log: SelfLog
+) -> int:
     """Run the supervisor of several workers; return the exit status."""
+
+    async def move_page() -> None:
+        # The workers run it already: it loads here too, unless somebody edits it now.
+        with contextlib.suppress(ConfigError):
+            configuration, _ = load_configuration(
+                crew.config_file, default_registry(), os.environ
+            )
+            globals_ = cast("GlobalOptions", configuration.options)
+            try:
+                await page.set(cast("MetricsPageOptions | None", globals_.metrics_page))
+            except LogferryError as error:
+                log.emit(StartFailed(str(error)))
 
     async def live() -> None:
         await page.set(place)
+        crew.on_reloaded = move_page
         try:
             await crew.run()
         finally:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
@@ -48,35 +48,38 @@ def configuration_id(configuration: Configuration) -> str:
 class Commands:
     """Answers commands on behalf of a daemon."""
 
+    METHODS: ClassVar[dict[str, str]] = {
+        "STATS": "_stats",
+        "RESET_STATS": "_reset_stats",
+        "REMOVE_ORPHANED_STATS": "_remove_orphans",
+        "QUERY": "_query",
+        "STOP": "_stop",
+        "RELOAD": "_reload",
+        "REOPEN": "_reopen",
+        "LOG": "_log_level",
+        "CONFIG": "_config",
+        "LISTFILES": "_list_files",
+        "HEALTHCHECK": "_healthcheck",
+        "LICENSE": "_license",
+        "PWD": "_credentials",
+        "EXPORT_CONFIG_GRAPH": "_graph",
+        "QUEUES": "_queues",
+        "POOL": "_pool",
+        "DRAIN": "_drain",
+        "UNDRAIN": "_undrain",
+        "SOURCE": "_source",
+        "EVENTS": "_events",
+        "DEAD-LETTERS": "_dead_letters",
+        "QUEUE": "_queue",
+    }
+    """What answers each command."""
+
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
 
     def table(self) -> dict[str, Command]:
         """Return the commands by name."""
-        return {
-            "STATS": self._stats,
-            "RESET_STATS": self._reset_stats,
-            "REMOVE_ORPHANED_STATS": self._remove_orphans,
-            "QUERY": self._query,
-            "STOP": self._stop,
-            "RELOAD": self._reload,
-            "REOPEN": self._reopen,
-            "LOG": self._log_level,
-            "CONFIG": self._config,
-            "LISTFILES": self._list_files,
-            "HEALTHCHECK": self._healthcheck,
-            "LICENSE": self._license,
-            "PWD": self._credentials,
-            "EXPORT_CONFIG_GRAPH": self._graph,
-            "QUEUES": self._queues,
-            "POOL": self._pool,
-            "DRAIN": self._drain,
-            "UNDRAIN": self._undrain,
-            "SOURCE": self._source,
-            "EVENTS": self._events,
-            "DEAD-LETTERS": self._dead_letters,
-            "QUEUE": self._queue,
-        }
+        return {name: getattr(self, method) for name, method in self.METHODS.items()}
 
     async def _stats(self, words: list[str]) -> str:
         metrics = self._daemon.environment.metrics

@@ -15,7 +15,9 @@ stops: nobody would pass on signals or start it again.
 
 The supervisor moves no messages. It starts a worker again that died, after a wait
 that grows from ``RESTART_MIN_S`` to ``RESTART_MAX_S``; it passes on signals, and
-answers on the control socket for all (``merge.py``).
+answers on the control socket for all (``merge.py``). A worker that is just starting is
+waited for; one that dies while it is asked is left out: its counters begin at 0 again,
+and whatever it was told holds for its successor by the configuration.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,13 +34,15 @@ from typing import TYPE_CHECKING, Final
 
 from logferry import __version__
 from logferry.daemon import events
+from logferry.daemon.attach import Attachments
+from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
 from logferry.daemon.merge import merge_answers
 from logferry.daemon.service import ServiceNotifier
 from logferry.errors import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from logferry.daemon.control import Command
     from logferry.daemon.process import DaemonOptions
@@ -52,6 +57,9 @@ STEADY_S: Final = 60.0
 """A worker that lived this long begins with the shortest wait again."""
 
 START_TIMEOUT_S: Final = 60.0
+ANSWER_PATIENCE_S: Final = 10.0
+"""A worker that has just been started may take so long until it answers."""
+
 STOP_MARGIN_S: Final = 10.0
 """A worker may take this much longer than ``shutdown-grace()`` to end."""
 
@@ -109,7 +117,11 @@ class Crew:
         self._stop_requested = asyncio.Event()
         # Never written to; the kernel closes our end when we are gone.
         self._lifeline, self._our_end = os.pipe()
-        self._control = ControlServer(options.control, _Relay(self), log)
+        self._attachments = Attachments(log)
+        self._control = ControlServer(options.control, _Relay(self), log, self._attach)
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.on_reloaded: Callable[[], Awaitable[None]] | None = None
+        """Called when the workers run a new configuration."""
 
     def _worker(self, index: int, count: int, arguments: list[str]) -> _Worker:
         options = self._options
@@ -118,6 +130,11 @@ class Crew:
         words = ["-f", str(options.config_file), "--state-dir", str(folder)]
         words += ["--control", control, "--worker", f"{index}/{count}", *arguments]
         return _Worker(index, folder, control, arguments=words)
+
+    @property
+    def config_file(self) -> Path:
+        """The main configuration file."""
+        return self._options.config_file
 
     # -- life --------------------------------------------------------------------
 
@@ -165,14 +182,14 @@ class Crew:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.request_stop)
         loop.add_signal_handler(signal.SIGINT, self.request_stop)
-        for number in (signal.SIGHUP, signal.SIGUSR1):
-            loop.add_signal_handler(number, self._pass_on, number)
+        loop.add_signal_handler(signal.SIGHUP, self._order, "RELOAD")
+        loop.add_signal_handler(signal.SIGUSR1, self._order, "REOPEN")
 
-    def _pass_on(self, number: signal.Signals) -> None:
-        for worker in self._workers:
-            if worker.is_running:
-                assert worker.process is not None
-                worker.process.send_signal(number)
+    def _order(self, command: str) -> None:
+        """Let all workers do what a signal asks for."""
+        task = asyncio.get_running_loop().create_task(self.answer(command, []))
+        self._tasks.add(task)  # asyncio itself keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)
 
     def _name_leftovers(self) -> None:
         """Say which folders hold the state of workers that do not run any more."""
@@ -249,34 +266,71 @@ class Crew:
         """Ask every worker and return their answers as one."""
         asked = [worker for worker in self._workers if worker.is_running]
         answers = await asyncio.gather(
-            *(_ask(worker.control, [command, *words]) for worker in asked),
+            *(self._ask(worker, [command, *words]) for worker in asked),
             return_exceptions=True,
         )
         texts = []
-        for worker, answer in zip(asked, answers, strict=True):
+        for answer in answers:
             if isinstance(answer, str):
                 texts.append(answer)
-            elif isinstance(answer, OSError):
-                return f"FAIL worker {worker.index} does not answer: {answer}"
-            else:
+            elif not isinstance(answer, OSError):
                 raise answer
         if not texts:
-            return "FAIL no worker is running"
+            return "FAIL no worker answers"
         if command == "STOP":
             self.request_stop()
-        return merge_answers(command, words, texts)
+        answer = merge_answers(command, words, texts)
+        is_reloaded = command == "RELOAD" and not answer.startswith("FAIL")
+        if is_reloaded and self.on_reloaded is not None:
+            await self.on_reloaded()
+        return answer
+
+    async def _ask(self, worker: _Worker, words: list[str]) -> str:
+        """Ask one worker, which may be starting. Raises ``OSError``."""
+        async with asyncio.timeout(ANSWER_PATIENCE_S) as patience:
+            while True:
+                try:
+                    connection = await _connect(worker.control)
+                except OSError:
+                    if not worker.is_running:
+                        raise
+                    await asyncio.sleep(_POLL_S)
+                    continue
+                patience.reschedule(None)  # a reload may take longer
+                return await _converse(*connection, words)
+
+    async def _attach(
+        self,
+        words: list[str],
+        descriptors: list[int],
+        say: Callable[[str], Awaitable[None]],
+    ) -> str:
+        """Show what the supervisor and all its workers say."""
+        running = [worker for worker in self._workers if worker.is_running]
+        workers = [
+            asyncio.create_task(_attach_to(worker.control, words, descriptors))
+            for worker in running
+        ]
+        try:
+            return await self._attachments.attach(words, descriptors, say)
+        finally:
+            for task in workers:
+                task.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
 
 class _Relay(dict[str, "Command"]):
-    """Commands by name: whatever it is, the workers know."""
+    """Commands by name: the workers answer them."""
 
     def __init__(self, crew: Crew) -> None:
         super().__init__()
         self._crew = crew
 
-    def get(self, name: str, default: object = None) -> Command:
-        """Return what asks the workers."""
+    def get(self, name: str, default: object = None) -> Command | None:  # type: ignore[override]
+        """Return what asks the workers, if they know the command."""
         del default
+        if name not in Commands.METHODS:
+            return None
 
         async def ask_all(words: list[str]) -> str:
             return await self._crew.answer(name, words)
@@ -292,7 +346,16 @@ def _environment() -> dict[str, str]:
 
 async def _ask(path: str, words: list[str]) -> str:
     """Send one command to a worker. Raises ``OSError`` when no answer comes."""
-    reader, writer = await asyncio.open_unix_connection(path, limit=_ANSWER_BYTES_MAX)
+    return await _converse(*await _connect(path), words)
+
+
+async def _connect(path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(path, limit=_ANSWER_BYTES_MAX)
+
+
+async def _converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, words: list[str]
+) -> str:
     try:
         writer.write(" ".join(words).encode("utf-8", "surrogateescape") + b"\n")
         lines = []
@@ -303,3 +366,16 @@ async def _ask(path: str, words: list[str]) -> str:
     finally:
         writer.close()
     return b"".join(lines).decode("utf-8", "surrogateescape")
+
+
+async def _attach_to(path: str, words: list[str], descriptors: list[int]) -> None:
+    """Pass the descriptors on to a worker, and hold the connection until cancelled."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, path)
+        socket.send_fds(
+            sock, [" ".join(["ATTACH", *words]).encode() + b"\n"], descriptors
+        )
+        while await loop.sock_recv(sock, 4096):
+            pass  # it says that it is alive

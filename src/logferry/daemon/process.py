@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from logferry import __version__
 from logferry.config.options import DeadLetterOptions
 from logferry.daemon import events
+from logferry.daemon.attach import Attachments
 from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
 from logferry.daemon.dead_letters import (
@@ -146,7 +147,9 @@ class Daemon:
         )
         self._queues = QueueStore(self.environment)
         self.topology: Topology | None = None
-        self._control = ControlServer(options.control, Commands(self).table(), log)
+        self._control = ControlServer(
+            options.control, Commands(self).table(), log, Attachments(log).attach
+        )
         self._stop_requested = asyncio.Event()
         self._hurry_requested = asyncio.Event()
         self._reload = Reload(options.config_file, self.environment, self._queues)

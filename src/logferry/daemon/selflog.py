@@ -9,6 +9,7 @@ up to a bound. A stderr that is full or closed never blocks or ends the process.
 from __future__ import annotations
 
 import os
+import select
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -72,6 +73,7 @@ class SelfLog:
         self.recent: deque[tuple[UnixNanos, Event]] = deque(maxlen=_REMEMBERED_MAX)
         self._now = now
         self._descriptor = descriptor
+        self._copies: list[int] = []
         self._listeners: list[Callable[[Event], None]] = []
         self._unheard: deque[Event] | None = deque(maxlen=_REMEMBERED_MAX)
         self._window_end_ns = 0
@@ -116,20 +118,23 @@ class SelfLog:
         return count <= _REPEATS_PER_WINDOW or event.level <= Level.CRITICAL
 
     def _write(self, now: UnixNanos, level: Level, text: str) -> None:
-        if self._descriptor is None:
-            return
-        if self._is_journal:
-            self._put(f"<{int(level)}>{text}\n")
+        if self._descriptor is None and not self._copies:
             return
         stamp = datetime.fromtimestamp(now / 1e9).isoformat(timespec="microseconds")  # noqa: DTZ006 - local time is what an operator reads
-        self._put(f"[{stamp}] {text}\n")
+        line = f"[{stamp}] {text}\n"
+        for descriptor in self._copies:
+            _put(descriptor, line)
+        if self._descriptor is not None:
+            is_journal = self._is_journal
+            _put(self._descriptor, f"<{int(level)}>{text}\n" if is_journal else line)
 
-    def _put(self, line: str) -> None:
-        assert self._descriptor is not None
-        try:
-            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
-        except OSError:
-            return  # nobody reads: the event is in `recent` all the same
+    def add_copy(self, descriptor: int) -> None:
+        """Write every line to ``descriptor`` too, which stays the caller's."""
+        self._copies.append(descriptor)
+
+    def remove_copy(self, descriptor: int) -> None:
+        """Undo ``add_copy``."""
+        self._copies.remove(descriptor)
 
     def subscribe(self, listener: Callable[[Event], None]) -> None:
         """Also tell ``listener``, beginning with what nobody has heard yet."""
@@ -144,3 +149,18 @@ class SelfLog:
             self._listeners.remove(listener)
         if not self._listeners:
             self._unheard = deque(maxlen=_REMEMBERED_MAX)
+
+
+def _put(descriptor: int, line: str) -> None:
+    """Write one line, as far as that can be done without waiting for a reader."""
+    data = line.encode("utf-8", "backslashreplace")
+    poll = select.poll()
+    try:
+        poll.register(descriptor, select.POLLOUT)
+        # A pipe that is ready takes PIPE_BUF bytes at once, and perhaps no more.
+        for start in range(0, len(data), select.PIPE_BUF):
+            if not poll.poll(0):
+                return  # nobody reads: the event is in `recent` all the same
+            os.write(descriptor, data[start : start + select.PIPE_BUF])
+    except OSError:
+        return  # there is no reader any more

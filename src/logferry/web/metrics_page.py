@@ -61,15 +61,22 @@ class MetricsPage:
         """
         Serve where ``options`` say, or nowhere.
 
-        Raises ``TransportError`` when the address cannot be had.
+        Raises ``TransportError`` when the address cannot be had: then the page stays
+        where it was.
         """
         place = (options.ip, options.port) if options is not None else None
-        if place == self._place:
+        old = self._place
+        if place == old:
             return
         await self.stop()
-        if place is not None:
+        if place is None:
+            return
+        try:
             await self._serve(*place)
-            self._place = place
+        except TransportError:
+            if old is not None:
+                await self._serve(*old)
+            raise
 
     async def _serve(self, address: str, port: int) -> None:
         from aiohttp import web  # late: see above
@@ -87,6 +94,7 @@ class MetricsPage:
                 f"{error.strerror or error}"
             ) from error
         self._runner = runner
+        self._place = (address, port)
         bound = runner.addresses[0]
         url = f"http://{bound[0]}:{bound[1]}/metrics"
         self._log.emit(MetricsPageOpened(url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from logferry.cli.drop_in import PROGRAMS, main, write_drop_in
+from logferry.cli.drop_in import PROGRAMS, compile_ahead, main, write_drop_in
 
 
 def test_every_program_is_written_and_can_be_run(tmp_path):
@@ -35,3 +35,15 @@ def test_a_folder_that_cannot_be_written_is_status_1(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([str(tmp_path / "file")]) == 1
     assert "file" in capsys.readouterr().err
+
+
+def test_modules_are_compiled_ahead_even_where_python_may_not_keep_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/module.py").write_text("answer = 42\n")
+    (tmp_path / "room/broken.py").write_text("answer =\n")
+    compile_ahead(tmp_path)
+    (compiled,) = (tmp_path / "room/__pycache__").iterdir()
+    assert compiled.name.startswith("module.")

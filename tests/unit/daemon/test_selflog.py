@@ -133,3 +133,24 @@ def test_a_listener_hears_what_nobody_heard_before():
     again: list[Event] = []
     log.subscribe(again.append)
     assert again == [Happened("alone")]
+
+
+def test_a_stderr_that_nobody_reads_never_blocks(pipe):
+    reader, writer = pipe
+    log = SelfLog(Clock(), writer)
+    for _ in range(900):  # far more than a pipe holds
+        log.emit(Happened("x" * 10_000))
+    assert len(text_of(reader)) >= 4096
+    log.emit(Happened("again"))  # there is room again
+    assert "again" in text_of(reader)
+
+
+def test_a_copy_gets_the_same_lines_as_long_as_it_is_there(pipe):
+    reader, writer = pipe
+    log = SelfLog(Clock(), None)
+    log.add_copy(writer)
+    log.emit(Happened("one"))
+    log.remove_copy(writer)
+    log.emit(Happened("two"))
+    assert "what='one'" in text_of(reader)
+    assert text_of(reader) == ""
