@@ -309,6 +309,10 @@ async def test_drain_and_undrain_by_ctl(tmp_path: Path):
             assert "drained" in await daemon.ctl("POOL")
             answer = await daemon.ctl("DRAIN", f"{second.url}/b")
             assert answer.startswith("FAIL"), answer
+        assert daemon.returncode == 0
+        async with Daemon(text, tmp_path) as daemon:  # a restart forgets no mark
+            pools = json.loads(await daemon.ctl("POOL", "--json"))
+            assert [item["is_drained"] for item in pools[0]["servers"]] == [True, False]
             answer = await daemon.ctl("UNDRAIN", f"{first.url}/a")
             assert answer.startswith("OK"), answer
             assert "drained" not in await daemon.ctl("POOL")

@@ -11,6 +11,7 @@ import pytest
 from helpers.collector import Collector, numbers
 from helpers.daemon import free_port
 from helpers.laws import broken_laws, false_counters
+from helpers.name_server import NameServer
 from helpers.relay import Relay
 
 pytestmark = pytest.mark.integration
@@ -150,3 +151,52 @@ async def test_what_is_drained_stays_so_over_a_reload_with_other_options(
             False,
             False,
         ]
+
+
+async def test_what_is_drained_stays_so_over_a_restart_until_undrained(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B, C)
+    a, b = Collector(A, port), Collector(B, port)
+    relay = Relay(tmp_path, driver(port))
+    async with a, b:
+        async with relay:
+            await a.wait_for_connections(1)
+            await relay.daemon.ctl("DRAIN", A)
+            await b.wait_for_connections(1)
+        async with relay:
+            remembered = await relay.daemon.wait_for("remain drained")
+            assert f"servers='{A}'" in remembered
+            await b.wait_for_connections(2)
+            assert (a.connections, b.connections) == (1, 2)
+            assert (await pool(relay))["servers"][0]["is_drained"]
+            assert (await relay.daemon.ctl("UNDRAIN", A)).startswith("OK")
+        async with relay:
+            await a.wait_for_connections(2)
+            assert not relay.said("remain drained")
+
+
+async def test_an_address_that_a_name_loses_comes_back_as_drained_as_it_went(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B)
+    a, b = Collector(A, port), Collector(B, port)
+    async with NameServer() as names, a, b:
+        names.zone["logs.example", "A"] = (1, [A, B])
+        text = (
+            f'network("dns:logs.example" port({port}) time-reopen(0.1) '
+            f'failover(servers("{C}") name-servers("{names.address}")))'
+        )
+        async with Relay(tmp_path, text) as relay:
+            await a.wait_for_connections(1)
+            await relay.daemon.ctl("DRAIN", f"logs.example@{A}")
+            await b.wait_for_connections(1)
+            names.zone["logs.example", "A"] = (1, [B])
+            await relay.daemon.wait_for("Servers of a name have changed", count=2)
+            names.zone["logs.example", "A"] = (1, [A, B])
+            await relay.daemon.wait_for("Servers of a name have changed", count=3)
+            rows = (await pool(relay))["servers"]
+            assert [row["is_drained"] for row in rows] == [True, False, False]
+            await relay.sender.send(5)
+            await b.wait_for_lines(5)
+            assert a.connections == 1

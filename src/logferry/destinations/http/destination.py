@@ -11,12 +11,14 @@ timer is armed, and who waits for a target is woken when one comes back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from logferry.destinations.drain_marks import DrainMarks
 from logferry.destinations.http.accounts import Accounts
 from logferry.destinations.http.adapters import ADAPTERS
 from logferry.destinations.http.auth import credentials_of
@@ -128,6 +130,7 @@ class HttpDestination:
         self._is_due = False
         self._is_flushing = False
         self._is_stopping = False
+        self._drains = DrainMarks(environment.state, self._shared.persist_name)
         self._recall()
 
     def _make_worker(self, number: int) -> Worker:
@@ -377,7 +380,12 @@ class HttpDestination:
             state.delete(key)
 
     def _recall(self) -> None:
-        """Go on with the failures of an earlier run."""
+        """Go on with the failures and the drained targets of an earlier run."""
+        for name in self._drains.names:
+            target = self.balancer.pool.find(name)
+            if target is not None:
+                with contextlib.suppress(StateError):  # the last one is needed
+                    self.balancer.drain(target)
         stored = self._environment.state.get(f"{self._shared.persist_name}.targets")
         if not stored:
             return
@@ -405,7 +413,12 @@ class HttpDestination:
         target = self.balancer.pool.find(name)
         if target is None:
             raise StateError(f"no target '{name}'")
-        (self.balancer.drain if is_drain else self.balancer.undrain)(target)
+        if is_drain:
+            self.balancer.drain(target)
+            self._drains.add(name)
+        else:
+            self.balancer.undrain(target)
+            self._drains.discard(name)
         self.on_balanced()
 
     def describe(self, now: float) -> dict[str, object]:

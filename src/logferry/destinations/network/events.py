@@ -12,6 +12,7 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionEstablished",
     "ConnectionFailed",
+    "DrainRemembered",
     "HandoffOnly",
     "MembersChanged",
     "NameUnresolved",
@@ -80,6 +81,19 @@ class Switched(Event):
     reason: str
     gap_ms: str
     resent: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRemembered(Event):
+    """Servers are out of use because an operator said so, maybe long ago."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Servers remain drained since before the start, 'ctl undrain' ends it"
+    )
+
+    driver: str
+    servers: str
 
 
 @dataclass(frozen=True, slots=True)

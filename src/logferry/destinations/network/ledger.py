@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Accounts"]
 
+_SERVER_GAUGES = (
+    "output_server_active",
+    "output_server_up",
+    "output_server_drained",
+    "output_server_good_probes",
+    "output_server_state_seconds",
+)
+"""What is shown of every member, in the order of ``_show_server``."""
+
 
 class Accounts:
     """What became of a destination's records, and where."""
@@ -63,6 +72,7 @@ class Accounts:
         self._pool: Callable[[], Sequence[ServerReport]] = tuple
         self._clock: Callable[[], float] = float
         self._count_in_flight: Callable[[], int] = int
+        self._shown: set[str] = set()
         metrics.on_read(self._refresh)
 
     @property
@@ -89,20 +99,25 @@ class Accounts:
         self._processed.value = ledger.accepted + ledger.rejected.total()
         self._in_flight.value = self._count_in_flight()
         now = self._clock()
+        before, self._shown = self._shown, set()
         for report in self._pool():
             self._show_server(report, now)
+        for server in before - self._shown:  # a member no more: neither up nor down
+            for name in _SERVER_GAUGES:
+                self._metrics.discard(name, {**self._labels, "server": server})
 
     def _show_server(self, report: ServerReport, now: float) -> None:
         since = report.since
-        values = {
-            "output_server_active": report.is_current and report.state == "up",
-            "output_server_up": report.state == "up",
-            "output_server_drained": report.is_drained,
-            "output_server_good_probes": report.probe_successes or 0,
-            "output_server_state_seconds": now - since if since is not None else 0,
-        }
+        values = (
+            report.is_current and report.state == "up",
+            report.state == "up",
+            report.is_drained,
+            report.probe_successes or 0,
+            now - since if since is not None else 0,
+        )
+        self._shown.add(report.server.name)
         labels = {**self._labels, "server": report.server.name}
-        for name, value in values.items():
+        for name, value in zip(_SERVER_GAUGES, values, strict=True):
             self._metrics.gauge(name, labels).value = value + 0  # True is 1
 
     def close(self) -> None:

@@ -12,33 +12,74 @@ same queue.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from logferry.destinations.network import events
 from logferry.destinations.network.driver import FailoverDriver
 from logferry.destinations.network.session import Session
-from logferry.errors import ConnectionLost, StateError, TransportError
-from logferry.policy.failover import Failover, Server, ServerReport, State
-from logferry.runtime.tasks import Tasks
+from logferry.errors import ConnectionLost, TransportError
+from logferry.policy.failover import (
+    Failover,
+    FailoverPlan,
+    Server,
+    ServerReport,
+    State,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.destinations.network.ledger import Accounts
+    from logferry.destinations.network.members import Members
     from logferry.destinations.network.setup import Setup
     from logferry.policy.throttle import TokenBucket
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
     from logferry.runtime.streams import Stream
 
-__all__ = ["Line", "wait_until"]
+__all__ = ["Alone", "Line", "LineOwner", "wait_until"]
 
 _WAIT_STEP_S = 0.005
 
-_LOOKUP_PATIENCE_S = 1.0
-"""At start a slow name service gets so long before other servers have their turn."""
+
+class LineOwner(Protocol):
+    """Who shares a queue among lines, and is told how they fare."""
+
+    def may_send(self) -> bool:
+        """Tell whether the line may take records from the queue now."""
+
+    def on_up(self) -> None:
+        """The line is connected and is about to send."""
+
+    def on_down(self, reason: str, resent_count: int) -> None:
+        """The line lost its connection; so many records are back in the queue."""
+
+    def on_sent(self, byte_count: int) -> None:
+        """The line has sent so many bytes."""
+
+    def on_returned(self) -> None:
+        """Records went back to the queue."""
+
+
+class Alone:
+    """The owner of a line that shares its queue with nobody."""
+
+    def may_send(self) -> bool:
+        """Return true: all records are its own."""
+        return True
+
+    def on_up(self) -> None:
+        """Nobody else needs to know."""
+
+    def on_down(self, reason: str, resent_count: int) -> None:
+        """Nobody else can help."""
+
+    def on_sent(self, byte_count: int) -> None:
+        """There are no shares."""
+
+    def on_returned(self) -> None:
+        """The line looks for them itself."""
 
 
 async def wait_until(
@@ -59,9 +100,10 @@ class Line:
         environment: the world.
         queue: where records come from.
         accounts: where they are counted.
+        members: who can be connected to.
+        plan: how servers are chosen.
         throttle: shared by all lines of a destination.
-        may_send: asked before records are taken from the queue.
-        on_returned: called when records went back to the queue.
+        owner: shares the queue among lines.
 
     """
 
@@ -72,9 +114,10 @@ class Line:
         queue: Queue,
         accounts: Accounts,
         *,
+        members: Members,
+        plan: FailoverPlan,
         throttle: TokenBucket | None,
-        may_send: Callable[[], bool] = lambda: True,
-        on_returned: Callable[[], None] = lambda: None,
+        owner: LineOwner,
     ) -> None:
         self._setup = setup
         self._options = setup.options
@@ -82,14 +125,11 @@ class Line:
         self._queue = queue
         self.accounts = accounts
         self._throttle = throttle
-        self._may_send = may_send
-        self._on_returned = on_returned
-        self._members = setup.members(environment)
-        policy = Failover(setup.plan(), random.SystemRandom(), self._remembered())
+        self._owner = owner
+        policy = Failover(plan, random.SystemRandom(), self._remembered())
         self.driver = FailoverDriver(
-            policy, self._members, setup.time_reopen, environment, self
+            policy, members, setup.time_reopen, environment, self
         )
-        self._tasks = Tasks(environment.log)
         self._session: Session | None = None
         self._draining: set[Session] = set()
         self._left: tuple[Server, float] | None = None  # server and moment of a loss
@@ -102,6 +142,11 @@ class Line:
     def is_connected(self) -> bool:
         """Records can be sent, window and kernel permitting."""
         return self._session is not None
+
+    @property
+    def is_started(self) -> bool:
+        """It connects, is connected, or waits to connect."""
+        return self.driver.policy.state is not State.IDLE
 
     @property
     def in_flight_count(self) -> int:
@@ -121,16 +166,7 @@ class Line:
     # -- life -------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to connect; names that must be looked up first do not hold us up."""
-        if self._members.is_live:
-            self._tasks.start(self._follow_members(), f"members of {self._setup.id}")
-        else:
-            self.driver.start()
-
-    async def _follow_members(self) -> None:
-        watching = self._members.watch(self.driver.set_servers)
-        self._tasks.start(watching, f"names of {self._setup.id}")
-        await self._members.wait_until_known(_LOOKUP_PATIENCE_S)
+        """Begin to connect."""
         self.driver.start()
 
     def pump(self) -> None:
@@ -149,7 +185,6 @@ class Line:
 
     async def stop(self) -> None:
         """Close everything; what is not acknowledged goes back to the queue."""
-        await self._tasks.cancel()
         await self.driver.stop()
         self._retire_session()
         for session in tuple(self._draining):
@@ -162,27 +197,11 @@ class Line:
             self._draining.add(session)
             session.drain()
 
-    # -- drain, remember --------------------------------------------------------
-
-    def drain(self, name: str) -> None:
-        """Keep away from a server. Raises ``StateError`` for the last one."""
-        for server in self.driver.policy.servers:
-            if server.name == name:
-                self.driver.drain(server)
-
-    def undrain(self, name: str) -> None:
-        """Let a server be used again."""
-        for server in self.driver.policy.servers:
-            if server.name == name:
-                self.driver.undrain(server)
+    # -- remember ---------------------------------------------------------------
 
     def inherit(self, old: Line) -> None:
-        """Begin with the server that ``old`` used; what is drained remains so."""
-        policy, before = self.driver.policy, old.driver.policy
-        policy.begin_with(before.current.name)
-        for name in {server.name for server in before.drained}:
-            with contextlib.suppress(StateError):  # the last one is needed
-                self.drain(name)
+        """Begin with the server that ``old`` used."""
+        self.driver.policy.begin_with(old.driver.policy.current.name)
 
     @property
     def _state_key(self) -> str:
@@ -208,7 +227,7 @@ class Line:
             is_kernel_acked=self._is_kernel_acked,
             delivery_timeout_s=self._options.delivery_timeout,
             is_closed_by_input=self._options.close_on_input,
-            may_send=self._may_send,
+            may_send=self._owner.may_send,
         )
         self._environment.log.emit(
             events.ConnectionEstablished(
@@ -219,6 +238,7 @@ class Line:
         if self._setup.is_remembering:
             self._environment.state.put(self._state_key, server.name.encode())
         self.accounts.on_connected(server)
+        self._owner.on_up()
         session.start()
 
     def on_drain(self, server: Server) -> None:
@@ -241,6 +261,10 @@ class Line:
         """Count what was acknowledged."""
         self.accounts.on_delivered(count)
 
+    def on_sent(self, byte_count: int) -> None:
+        """Tell who shares the queue."""
+        self._owner.on_sent(byte_count)
+
     def on_session_drained(self, session: Session) -> None:
         """Forget a connection that has done its duty."""
         self._draining.discard(session)
@@ -255,14 +279,15 @@ class Line:
         if session in self._draining:
             self._draining.discard(session)
             self.pump()
-            self._on_returned()
+            self._owner.on_returned()
             return
         self._session = None
+        self._owner.on_down(str(error), unacked_count)
         policy = self.driver.policy
         if policy.state is State.UP:
             self._left = (policy.current, self._environment.clock())
             self.driver.on_lost(error)
-        self._on_returned()
+        self._owner.on_returned()
 
     def _log_loss(
         self, session: Session, error: TransportError, unacked_count: int

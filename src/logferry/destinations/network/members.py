@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Members"]
 
+_LOOKUP_PATIENCE_S = 1.0
+"""At start a slow name service gets so long before other servers have their turn."""
+
 RETRY_S = 5.0
 """When a lookup failed it is tried again after this, whatever the old answer's life."""
 
@@ -93,9 +96,10 @@ class Members:
 
     def plans(self) -> tuple[ServerPlan, ...]:
         """Return the members for the policy, in the order of the list."""
-        return tuple(plan for entry in self._order for plan in self._plans_of(entry))
+        return tuple(plan for entry in self._order for plan in self.plans_of(entry))
 
-    def _plans_of(self, entry: Entry) -> Sequence[ServerPlan]:
+    def plans_of(self, entry: Entry) -> Sequence[ServerPlan]:
+        """Return the members that ``entry`` stands for, itself if there are none."""
         members = self._known[entry].members
         return [member.plan for member in members] or [entry.plan()]
 
@@ -134,12 +138,6 @@ class Members:
         await asyncio.gather(*(self._refresh(entry, known) for entry, known in due))
         self._index()
         self._first_lookup.set()
-
-    async def wait_until_known(self, limit_s: float) -> None:
-        """Wait for the end of the first lookup, at most ``limit_s``."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self._first_lookup.wait()
 
     async def _refresh(self, entry: Entry, known: _Known) -> None:
         try:
@@ -217,10 +215,32 @@ class Members:
         )
         return Member(plan, self._endpoints.make(entry, host, port, address))
 
+    async def follow(
+        self,
+        begin: Callable[[], None],
+        on_change: Callable[[Sequence[ServerPlan]], None],
+    ) -> None:
+        """
+        Call ``begin`` when the names are known, and watch them for ever.
+
+        A name service that is slow or away holds nobody up: ``begin`` is called anyway
+        after a moment, with what is known then.
+        """
+        watching = asyncio.ensure_future(self.watch(on_change))
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOKUP_PATIENCE_S):
+                    await self._first_lookup.wait()
+            begin()
+            await watching
+        finally:
+            watching.cancel()
+
     async def watch(self, on_change: Callable[[Sequence[ServerPlan]], None]) -> None:
         """Look up again whenever something is due, for ever."""
         while True:
-            due = [item.due_at for item in self._known.values() if item.due_at]
+            known = self._known.values()
+            due = [item.due_at for item in known if item.due_at is not None]
             if not due:
                 return
             await asyncio.sleep(max(0.0, min(due) - self._environment.clock()))

@@ -50,6 +50,9 @@ class SessionOwner(Protocol):
     def on_delivered(self, count: int) -> None:
         """``count`` records were acknowledged."""
 
+    def on_sent(self, byte_count: int) -> None:
+        """So many bytes were written in one turn."""
+
     def on_session_lost(
         self, session: Session, error: TransportError, unacked_count: int
     ) -> None:
@@ -131,7 +134,7 @@ class Session:
             return
         if not self._under_way:
             self._progress_at = self._clock()
-        has_sent = False
+        first_byte = stream.plain_bytes
         while self._can_send():
             if stream.plain_bytes - self._settled_bytes >= SEND_WINDOW_BYTES:
                 self._settle()
@@ -143,9 +146,10 @@ class Session:
             end = stream.plain_bytes + len(lease.batch.data)
             self._under_way.append((end, lease))
             stream.write(lease.batch.data)
-            has_sent = True
-        if has_sent and self._under_way and not self._is_over:
-            self._poll_early()
+        if stream.plain_bytes > first_byte:
+            self._owner.on_sent(stream.plain_bytes - first_byte)
+            if self._under_way and not self._is_over:
+                self._poll_early()
 
     def _poll_early(self) -> None:
         """Ask the kernel at once when a source waits or much is under way."""

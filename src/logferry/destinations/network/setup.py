@@ -39,21 +39,14 @@ def protocol_of(spec: Spec) -> str:
 
 
 class Setup:
-    """
-    The unchanging facts of one destination driver.
+    """The unchanging facts of one destination driver."""
 
-    Args:
-        spec: the driver.
-        entries: those of its servers that are meant; all by default.
-
-    """
-
-    def __init__(self, spec: Spec, entries: tuple[Entry, ...] = ()) -> None:
+    def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self.id = spec.id
         self.options = self._options = cast("InetDestinationOptions", spec.options)
         self.protocol = protocol_of(spec)
-        self.entries = entries or entries_of(spec)
+        self.entries: tuple[Entry, ...] = entries_of(spec)
         self.host = self.entries[0].host
         self.port = self.entries[0].port
         self.time_reopen = f"{self._options.time_reopen:g}"
@@ -77,6 +70,8 @@ class Setup:
     @property
     def is_remembering(self) -> bool:
         """Tell whether the server in use is kept over a restart (``remember()``)."""
+        if self._spec.kind == "network-load-balancer":  # it uses all of them
+            return False
         return self._failover is not None and self._failover.remember
 
     def endpoint(self) -> Endpoint:

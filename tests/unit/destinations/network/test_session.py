@@ -117,6 +117,9 @@ class Stage:
     def on_delivered(self, count: int) -> None:
         self.delivered += count
 
+    def on_sent(self, byte_count: int) -> None:
+        """Shares do not matter here."""
+
     def on_session_lost(
         self, session: Session, error: TransportError, unacked_count: int
     ) -> None:
