@@ -6,7 +6,8 @@ two values of one type that is a kind of text are compared as bytes, a null equa
 a null, and everything else is compared as numbers, where no number makes everything
 false but ``!=``; ``===`` and ``!==`` look at the types themselves, too. Before 4.0 this
 holds where a side has a type hint (a bare number has one); otherwise both are numbers
-as C's ``atoi`` reads them, which finds a zero in every word.
+as C's ``atoi`` reads them, which finds a zero in every word; before 3.8 these signs
+compared bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from logferry.codegen.template_text import Literal, Macro, parse_template
 from logferry.codegen.templates import emit_parts
 from logferry.codegen.typed import NULL_WHEN_EMPTY, emit_pair, static_kind
+from logferry.config.versions import SIGNS_COMPARE_NUMBERS
 
 if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
@@ -69,6 +71,8 @@ def emit_comparison(
         return _plain(_BYTES[sign], comparison, fields, context)
     has_hint = any(hint for _, hint in sides)
     if not context.is_typed and not is_strict and not has_hint:
+        if context.version < SIGNS_COMPARE_NUMBERS:
+            return _plain(sign, comparison, fields, context)
         name = fields.constants.bind(_c_numbers(sign), "compare_c_numbers")
         return _call(name, comparison, fields, context)
     if kinds[0] == kinds[1] == "" or _is_text_test(sign, sides, kinds):

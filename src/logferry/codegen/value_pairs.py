@@ -138,6 +138,7 @@ class ValuePairs:
 
     def add_scope(self, scope: str) -> None:
         """Add a scope by name. Raises ``TemplateError``."""
+        scope = scope.strip().lower().replace("_", "-")
         if scope not in _SCOPES and scope not in _PAIR_SCOPES:
             raise TemplateError(f"unknown scope {scope}")
         self.macros |= _SCOPES.get(scope, frozenset())

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Span
 
 __all__ = [
+    "BUILT_IN_BLOCKS",
     "CONTEXTS",
     "VARARGS",
     "BlockDefinition",
@@ -55,6 +56,9 @@ CONTEXTS = (
 """Where a block may be used; the last two are the inside of a driver's parentheses."""
 
 VARARGS = "__varargs__"
+
+BUILT_IN_BLOCKS = {("source", "system"): "logferry.scl.generators:system"}
+"""Blocks that are there without the library, by context and name; who makes them."""
 
 Arguments = dict[str, "list[Token]"]
 

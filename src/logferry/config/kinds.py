@@ -7,6 +7,7 @@ Each kind is a small frozen dataclass with a ``title`` for messages and pages an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -25,6 +26,7 @@ from logferry.config.nodes import (
     Word,
 )
 from logferry.config.schema import Options, Scope
+from logferry.config.versions import TEMPLATES_KEEP_BACKSLASHES, Version
 
 __all__ = [
     "Block",
@@ -42,6 +44,7 @@ __all__ = [
     "TextKind",
     "Words",
     "YesNo",
+    "template_of_version",
 ]
 
 _YES = frozenset({"yes", "on", "true"})
@@ -379,6 +382,20 @@ class Port:
         return int(text)
 
 
+def template_of_version(text: str, version: Version) -> str:
+    """
+    Return the template ``text`` of an older configuration as it is written today.
+
+    Before 3.5 a backslash took the meaning of what follows it, also of ``$``.
+    """
+    if version >= TEMPLATES_KEEP_BACKSLASHES or "\\" not in text:
+        return text
+    return _escaped.sub(lambda match: "$$" if match[1] == "$" else match[1], text)
+
+
+_escaped = re.compile(r"\\(.?)", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A template: inline text, the name of a template object, or a type-hinted one."""
@@ -397,6 +414,7 @@ class Template:
             text = None if inner is None else text_of(inner)
             if text is None:
                 return None
+            text = template_of_version(text, scope.version)
             return TemplateText(text, argument.span, argument.name)
         text = text_of(argument)
         if text is None:
@@ -405,7 +423,7 @@ class Template:
         named = scope.template_named(text)
         if isinstance(named, TemplateText):
             return named
-        return TemplateText(text, argument.span)
+        return TemplateText(template_of_version(text, scope.version), argument.span)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from logferry.config.pragmas import CURRENT_VERSION
 from logferry.config.preprocess import Environment, Preprocessor
 from logferry.config.resolve import Resolver
 from logferry.config.sources import IncludePath, SourceText, read_source
+from logferry.config.versions import DUPLICATES_ARE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,9 @@ def _load(
     version = _version(tokens, path, diagnostics)
     resolver = Resolver(registry, diagnostics, version)
     resolver.has_library = includes.has_library
-    resolver.allows_duplicates = tokens.defined("allow-config-dups") == "1"
+    resolver.allows_duplicates = (
+        tokens.defined("allow-config-dups") == "1" or version < DUPLICATES_ARE_ERRORS
+    )
     configuration = resolver.resolve(statements)
     diagnostics.raise_errors()
     disabled = frozenset(tokens.defined("disabled-rules").replace(",", " ").split())

@@ -64,6 +64,10 @@ class TokenStream(Protocol):
     def define_block(self, place: Span) -> None:
         """Read the rest of a ``block`` statement."""
 
+    def include_old_style(self, word: Token) -> bool:
+        """Read the rest of ``include "file";``, if this is one."""
+        ...
+
     def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
         """Note an error and end the reading with ``ConfigurationEnds``."""
 
@@ -86,6 +90,10 @@ class _Plain:
 
     def define_block(self, place: Span) -> None:
         self.fail("a block cannot be defined here", place)
+
+    def include_old_style(self, word: Token) -> bool:
+        del word
+        return False
 
     def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
         self._diagnostics.error(message, span, hint)
@@ -148,7 +156,7 @@ class Parser:
                 tokens.advance()
                 tokens.define_block(token.span)
                 continue
-            if token.text == "filterx" and not elements and self._skip_filterx(token):
+            if not elements and kind == "WORD" and self._goes_elsewhere(token):
                 continue
             element = self._element(context, elements)
             if element is not None:
@@ -156,6 +164,12 @@ class Parser:
         if not elements:
             return None
         return Statement(tuple(elements), _cover(elements[0].span, elements[-1].span))
+
+    def _goes_elsewhere(self, token: Token) -> bool:
+        """Read what begins like a statement and is none; tell whether it was one."""
+        if token.text == "filterx":
+            return self._skip_filterx(token)
+        return token.text == "include" and self._tokens.include_old_style(token)
 
     def _skip_filterx(self, token: Token) -> bool:
         self._tokens.advance()

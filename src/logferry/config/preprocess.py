@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from logferry.config.backticks import UNEXPANDED, Backticks
 from logferry.config.blocks import (
+    BUILT_IN_BLOCKS,
     CONTEXTS,
     VARARGS,
     BlockDefinition,
@@ -31,7 +32,7 @@ from logferry.config.blocks import (
 )
 from logferry.config.diagnostics import did_you_mean
 from logferry.config.lexer import BACKTICK, END, ConfigurationEnds, Token, tokenize
-from logferry.config.nodes import Span
+from logferry.config.nodes import NOWHERE, Span
 from logferry.config.pragmas import (
     PRAGMAS,
     move_lines,
@@ -41,6 +42,7 @@ from logferry.config.pragmas import (
     split_pragma,
 )
 from logferry.config.sources import SourceText
+from logferry.config.versions import INCLUDE_NEEDS_AT
 from logferry.errors import LogferryError
 
 if TYPE_CHECKING:
@@ -227,6 +229,14 @@ class Preprocessor:
             return
         self.blocks[kind, block.name] = block
 
+    def _define_built_in(self, context: str, name: str) -> None:
+        """Define a block that is there without the library."""
+        place = NOWHERE._replace(file=f"scl/{name}.conf")
+        generator = Generator("python", BUILT_IN_BLOCKS[context, name])
+        self.blocks[context, name] = BlockDefinition(
+            context, name, place, {}, takes_more=True, body=generator
+        )
+
     def unused_blocks(self) -> dict[tuple[str, str], Span]:
         """Return where blocks of the main file are that nothing used."""
         return {
@@ -269,7 +279,10 @@ class Preprocessor:
         The current token is the parenthesis after the name. Returns whether it was a
         block; the current token is then the first one of its text.
         """
-        block = self.blocks.get((context, _dashed(name.text)))
+        key = context, _dashed(name.text)
+        if key in BUILT_IN_BLOCKS and key not in self.blocks:
+            self._define_built_in(*key)
+        block = self.blocks.get(key)
         if block is None:
             return False
         block.is_used = True
@@ -326,6 +339,24 @@ class Preprocessor:
         return _Frame(made, arguments=tokens, source=source)
 
     # -- pragmas ------------------------------------------------------------------
+
+    def include_old_style(self, word: Token) -> bool:
+        """Read the rest of ``include "file";``, which ended with @version 3.20."""
+        frame = self._frame
+        following = frame.tokens[frame.index : frame.index + 2]
+        if [token.type for token in following] != ["TEXT", "SEMICOLON"]:
+            return False
+        name = str(following[0].value)
+        del self.passed[-1:]
+        frame.index += 2
+        message, hint = "include is written with an @", f'write @include "{name}"'
+        if self.version is not None and self.version < INCLUDE_NEEDS_AT:
+            self._diagnostics.warning(message, word.span, hint)
+        else:
+            self._diagnostics.error(message, word.span, hint)
+        self._include(name, frame, word.span)
+        self.advance()
+        return True
 
     def _read_pragma(self, token: Token, frame: _Frame) -> None:
         name, rest = split_pragma(token.text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from logferry.config.diagnostics import Diagnostics, did_you_mean
 from logferry.config.elsewhere import ELSEWHERE, library_names
 from logferry.config.filters import parse_filter
-from logferry.config.kinds import text_of
+from logferry.config.kinds import Template, YesNo, template_of_version, text_of
 from logferry.config.nodes import (
     Argument,
     Block,
@@ -154,7 +154,7 @@ class Resolver:
             self.diagnostics.error(
                 f"unknown statement '{word}'" if word else "a statement was expected",
                 first.span,
-                did_you_mean(word, _KEYWORDS) or "expected " + ", ".join(_KEYWORDS),
+                self._statement_hint(first, word),
             )
         elif keyword == "log":
             self._logs.append(statement)
@@ -168,6 +168,24 @@ class Resolver:
             self._collect_code(statement, rest)
         else:
             self._collect_object(keyword, statement, rest)
+
+    def _statement_hint(self, first: Argument, word: str) -> str:
+        """Return what to do about a statement that begins with ``first``."""
+        name = word.lower().replace("_", "-")
+        registry = self.scope.registry
+        if name in _KEYWORDS and isinstance(first, Call):
+            return f"write {name} NAME {{ … }};"
+        if registry is not None and isinstance(first, Call):
+            for kind, known in (
+                ("source", registry.sources),
+                ("destination", registry.destinations),
+                ("parser", registry.parsers),
+                ("rewrite", registry.rewrites),
+                ("filter", registry.filters),
+            ):
+                if name in known:
+                    return f"put it into a statement: {kind} NAME {{ {name}(…); }};"
+        return did_you_mean(word, _KEYWORDS) or "expected " + ", ".join(_KEYWORDS)
 
     def _collect_options(self, statement: Statement, rest: list[Argument]) -> None:
         if len(rest) != 1 or not isinstance(rest[0], Block):
@@ -201,7 +219,7 @@ class Resolver:
             template = self._template_of(body)
         else:
             text = text_of(body)
-            template = None if text is None else TemplateText(text, body.span)
+            template = None if text is None else self._template(text, body.span)
         if template is None:
             self.diagnostics.error("expected the text of the template", body.span)
         else:
@@ -209,15 +227,31 @@ class Resolver:
 
     def _template_of(self, block: Block) -> TemplateText | None:
         """Read ``{ template("…"); template-escape(no); }``."""
-        for statement in block.statements:
-            for element in statement.elements:
-                if isinstance(element, Text):
-                    return TemplateText(element.value, element.span)
-                if isinstance(element, Call) and element.name == "template":
-                    text = text_of(element.arguments[0]) if element.arguments else None
-                    if text is not None:
-                        return TemplateText(text, element.span)
-        return None
+        elements = [item for each in block.statements for item in each.elements]
+        template = None
+        for element in elements:
+            if isinstance(element, Text):
+                template = self._template(element.value, element.span)
+            elif isinstance(element, Call) and element.name == "template":
+                template = Template().read(element.arguments, element.span, self.scope)
+            elif isinstance(element, Call) and element.name == "template-escape":
+                if YesNo().read(element.arguments, element.span, self.scope):
+                    self.diagnostics.warning(
+                        "template-escape() has no effect here: records are escaped "
+                        "where they are written",
+                        element.span,
+                        "give it to the destination that uses the template",
+                    )
+            else:
+                self.diagnostics.error(
+                    "unexpected word in a template",
+                    element.span,
+                    'write template("…") or template-escape(no)',
+                )
+        return template
+
+    def _template(self, text: str, span: Span) -> TemplateText:
+        return TemplateText(template_of_version(text, self._version), span)
 
     def _collect_object(
         self, kind: str, statement: Statement, rest: list[Argument]

@@ -20,6 +20,7 @@ from logferry.codegen.values import set_value
 from logferry.config.kinds import Enum, Template, TextKind, YesNo
 from logferry.config.nodes import TemplateText
 from logferry.config.schema import Option
+from logferry.config.versions import CONTEXT_VALUES_ARE_TEMPLATES
 
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
@@ -90,6 +91,8 @@ def _read(options: ContextDataOptions, context: MacroContext) -> dict[str, list[
                 f"{options.database}:{number}: expected selector,name,value"
             )
         key, name, value = row
+        if context.version < CONTEXT_VALUES_ARE_TEMPLATES:
+            value = value.replace("$", "$$")
         pair = template_function(TemplateText(value, options.span), context)
         key = key.lower() if options.ignore_case else key
         table.setdefault(key, []).append((options.prefix + name, pair))

@@ -35,6 +35,12 @@ class DbOptions(ParserOptions):
 
     title = "parser db-parser"
 
+    template = Option[TemplateText | None](
+        Template(),
+        None,
+        doc="What is looked at; the default is $MSG.",
+        aliases=("message-template",),
+    )
     file = Option(
         TextKind("a path"),
         "",

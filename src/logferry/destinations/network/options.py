@@ -21,6 +21,7 @@ from logferry.config.kinds import (
     YesNo,
 )
 from logferry.config.schema import Option, Options, Scope
+from logferry.config.versions import OLD_SYSLOG_PORT, SYSLOG_PORTS_DIFFER
 from logferry.destinations.network.failover_options import (
     BackoffOptions,
     FailbackOptions,
@@ -239,6 +240,13 @@ class SyslogDestinationOptions(InetDestinationOptions):
     def protocol(self) -> str:
         """``tcp``, ``udp`` or ``tls``."""
         return self.transport
+
+    def check(self, scope: Scope) -> None:
+        """Give an older configuration the port it means."""
+        super().check(scope)
+        has_old_port = scope.version < SYSLOG_PORTS_DIFFER and self.protocol != "tcp"
+        if has_old_port and "port" not in self.given:
+            self._values["port"] = OLD_SYSLOG_PORT
 
 
 class BalancerDestinationOptions(NetworkDestinationOptions):

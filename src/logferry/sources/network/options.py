@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logferry.config.kinds import Block, Enum, Integer, Port, Seconds, TextKind, YesNo
-from logferry.config.schema import FromGlobal, Option, Options
+from logferry.config.schema import FromGlobal, Option, Options, Scope
+from logferry.config.versions import OLD_SYSLOG_PORT, SYSLOG_PORTS_DIFFER
 from logferry.runtime.socket_options import InetSocketOptions
 from logferry.runtime.tls_options import TlsOptions
 from logferry.sources.options import ReaderOptions
@@ -116,6 +117,16 @@ class SyslogSourceOptions(InetSourceOptions):
     title = "source syslog"
 
     transport = Option(Enum(_TRANSPORTS), "tcp", doc="The protocol underneath.")
+
+    def check(self, scope: Scope) -> None:
+        """Give an older configuration the port it means."""
+        super().check(scope)
+        has_old_port = scope.version < SYSLOG_PORTS_DIFFER and self.transport in {
+            "udp",
+            "tls",
+        }
+        if has_old_port and "port" not in self.given:
+            self._values["port"] = OLD_SYSLOG_PORT
 
 
 class TcpSourceOptions(InetSourceOptions):

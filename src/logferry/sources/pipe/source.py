@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logferry.config.kinds import TextKind, YesNo
-from logferry.config.schema import Option
+from logferry.config.schema import Option, Scope
+from logferry.config.versions import LOCAL_MESSAGES_HAVE_NO_HOST
 from logferry.errors import TransportError
 from logferry.message.model import Origin
 from logferry.runtime.file_permissions import (
@@ -49,6 +50,12 @@ class PipeSourceOptions(MultiLineOptions, FilePermissionOptions):
     optional = Option(
         YesNo(), default=False, doc="It is no error when the FIFO cannot be opened."
     )
+
+    def check(self, scope: Scope) -> None:
+        """Give an older configuration the flag it means."""
+        super().check(scope)
+        if scope.version < LOCAL_MESSAGES_HAVE_NO_HOST:
+            self._values["flags"] |= {"expect-hostname"}
 
 
 class PipeSource:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from logferry.config.kinds import Integer, Permissions, Real, Seconds, TextKind, YesNo
-from logferry.config.schema import FromGlobal, Option
+from logferry.config.schema import FromGlobal, Option, Scope
+from logferry.config.versions import LOCAL_MESSAGES_HAVE_NO_HOST
 from logferry.runtime.file_permissions import FilePermissionOptions
 from logferry.runtime.socket_options import SocketOptions
 from logferry.sources.options import ReaderOptions
@@ -65,6 +66,12 @@ class UnixSourceOptions(ReaderOptions, SocketOptions, FilePermissionOptions):
         doc="How many measurements make a new division.",
         no_effect="connections on this machine have windows of their own",
     )
+
+    def check(self, scope: Scope) -> None:
+        """Give an older configuration the flag it means."""
+        super().check(scope)
+        if scope.version < LOCAL_MESSAGES_HAVE_NO_HOST:
+            self._values["flags"] |= {"expect-hostname"}
 
 
 class UnixStreamOptions(UnixSourceOptions):
