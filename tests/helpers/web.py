@@ -1,4 +1,9 @@
-"""A web server for tests: records every request, and misbehaves on command."""
+"""
+A web server for tests: records every request, and misbehaves on command.
+
+It is aiohttp's, and speaks HTTP as that does; what no web server says (resets, garbage,
+answers of other ages) is done on the transport.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +15,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
 if TYPE_CHECKING:
     import ssl
 
+    from aiohttp import StreamReader
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+
+_HEAD_BYTES_MAX = 1 << 20
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
 
 
@@ -49,12 +61,26 @@ class Fault(Enum):
     HANG_UP = auto()
 
 
-Script = Callable[[Request], Response | Fault]
+Script = Callable[[Request], Response | Fault | bytes]
+"""From a request to its answer; bytes are sent as they are, and that is the end."""
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=1 << 30
+    )
 
 
 class WebServer:
     """
-    An HTTP server on one address.
+    An aiohttp server on one address.
 
     Attributes:
         script: decides the answer to each request; may be replaced at any time.
@@ -77,8 +103,9 @@ class WebServer:
         self.accepted: list[bytes] = []
         self.connections = 0
         self._context = context
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._web: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+        self._numbers: dict[object, int] = {}  # of connections, by protocol
         self._changed = asyncio.Event()
 
     @property
@@ -101,85 +128,93 @@ class WebServer:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(
-            self._serve, self.address, self.port, ssl=self._context, limit=1 << 22
+        self._web = web.Server(
+            self._answer,
+            request_factory=_request,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=3600,
+            max_line_size=_HEAD_BYTES_MAX,
+            max_field_size=_HEAD_BYTES_MAX,
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._accept, self.address, self.port, ssl=self._context
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    def _accept(self) -> web.RequestHandler:
+        assert self._web is not None
+        self.connections += 1
+        handler = self._web()
+        self._numbers[handler] = self.connections
+        return handler
 
     async def stop(self) -> None:
         """Stop listening and end all connections."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._web is not None:
+            await self._web.shutdown(0)
+            self._web = None
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._answer(reader, writer, self.connections):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _answer(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        connection: int,
-    ) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, path, _ = head[0].split(" ")
-        headers = {
-            name.lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in head[1:] if line)
-        }
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-        request = Request(method, path, headers, body, connection)
+    async def _answer(self, asked: web.BaseRequest) -> web.StreamResponse:
+        body = await asked.read()
+        headers = {name.lower(): value for name, value in asked.headers.items()}
+        number = self._numbers[asked.protocol]
+        request = Request(asked.method, asked.raw_path, headers, body, number)
         self.requests.append(request)
         answer = self.script(request)
         try:
-            if isinstance(answer, Fault):
-                return await self._misbehave(answer, writer)
+            if isinstance(answer, Fault | bytes):
+                return await self._misbehave(answer, asked)
             if answer.delay_s:
                 await asyncio.sleep(answer.delay_s)
             if 200 <= answer.status < 300:
                 self.accepted.append(body)
-            lines = [f"HTTP/1.1 {answer.status} Status"]
-            lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-            lines += [f"Content-Length: {len(answer.body)}", "", ""]
-            writer.write("\r\n".join(lines).encode() + answer.body)
-            await writer.drain()
-            return not answer.closes
+            response = web.Response(
+                status=answer.status,
+                reason="Status",
+                body=answer.body,
+                headers=answer.headers,
+            )
+            if answer.closes:
+                response.headers["Connection"] = "keep-alive"  # a lie
+                await response.prepare(asked)
+                await response.write_eof()
+                response.force_close()
+            return response
         finally:
             self._changed.set()
 
-    async def _misbehave(self, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+    async def _misbehave(
+        self, fault: Fault | bytes, asked: web.BaseRequest
+    ) -> web.StreamResponse:
+        """Do what a web server does not: on its transport, behind its back."""
         self._changed.set()
-        partial = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+        transport = asked.transport
+        assert transport is not None
+        response = web.StreamResponse()
+        if isinstance(fault, bytes):
+            transport.write(fault)
+            await asyncio.sleep(0)
+            transport.close()
+            return response
         if fault in {Fault.RESET_MID_BODY, Fault.STALL_MID_BODY}:
-            writer.write(partial)
-            await writer.drain()
+            response.content_length = 100
+            await response.prepare(asked)
+            await response.write(b"half")
         if fault is Fault.GARBAGE:
-            writer.write(b"\x00\xffnot http at all\r\n\r\n")
-            await writer.drain()
+            transport.write(b"\x00\xffnot http at all\r\n\r\n")
         if fault in {Fault.STALL, Fault.STALL_MID_BODY}:
-            await asyncio.sleep(3600)
+            while self._listener is not None and not transport.is_closing():
+                await asyncio.sleep(0.01)
         if fault in {Fault.RESET, Fault.RESET_MID_BODY}:
-            sock = writer.get_extra_info("socket")
+            sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            writer.transport.abort()
-        return False
+            transport.abort()
+        transport.close()
+        return response
 
     async def wait_for_requests(self, count: int, timeout_s: float = 10.0) -> None:
         """Wait until ``count`` requests were answered or refused."""
