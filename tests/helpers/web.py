@@ -169,7 +169,7 @@ class WebServer:
             if isinstance(answer, Fault | bytes):
                 return await self._misbehave(answer, asked)
             if answer.delay_s:
-                await asyncio.sleep(answer.delay_s)
+                await self._pause(asked, answer.delay_s)
             if 200 <= answer.status < 300:
                 self.accepted.append(body)
             response = web.Response(
@@ -186,6 +186,15 @@ class WebServer:
             return response
         finally:
             self._changed.set()
+
+    async def _pause(self, asked: web.BaseRequest, pause_s: float) -> None:
+        """Wait, but neither for a client that is gone nor beyond ``stop``."""
+        transport, clock = asked.transport, asyncio.get_running_loop().time
+        ends_at = clock() + pause_s
+        while transport is not None and not transport.is_closing():
+            if self._listener is None or clock() >= ends_at:
+                break
+            await asyncio.sleep(min(0.01, pause_s))
 
     async def _misbehave(
         self, fault: Fault | bytes, asked: web.BaseRequest
@@ -207,8 +216,7 @@ class WebServer:
         if fault is Fault.GARBAGE:
             transport.write(b"\x00\xffnot http at all\r\n\r\n")
         if fault in {Fault.STALL, Fault.STALL_MID_BODY}:
-            while self._listener is not None and not transport.is_closing():
-                await asyncio.sleep(0.01)
+            await self._pause(asked, 3600)
         if fault in {Fault.RESET, Fault.RESET_MID_BODY}:
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
