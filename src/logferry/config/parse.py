@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Parser", "TokenStream", "parse_statements"]
 
 _OBJECTS = frozenset({"source", "destination", "filter", "parser", "rewrite"})
+_APPLICATIONS = frozenset({"application", "transformation"})
 _PATHS = frozenset({"log", "junction", "channel", "if", "parallelize"})
 _INSIDE_DRIVER = {"source": "inner-src", "destination": "inner-dest"}
 _CLOSING = frozenset({"RBRACE", "RPAR", "SEMICOLON", "END"})
@@ -67,6 +68,9 @@ class TokenStream(Protocol):
     def include_old_style(self, word: Token) -> bool:
         """Read the rest of ``include "file";``, if this is one."""
         ...
+
+    def define_application(self, kind: str, place: Span) -> None:
+        """Read the rest of an ``application`` or ``transformation`` statement."""
 
     def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
         """Note an error and end the reading with ``ConfigurationEnds``."""
@@ -94,6 +98,9 @@ class _Plain:
     def include_old_style(self, word: Token) -> bool:
         del word
         return False
+
+    def define_application(self, kind: str, place: Span) -> None:
+        self.fail(f"no {kind} can be defined here", place)
 
     def fail(self, message: str, span: Span, hint: str = "") -> NoReturn:
         self._diagnostics.error(message, span, hint)
@@ -155,6 +162,10 @@ class Parser:
             if context == "root" and not elements and token.text == "block":
                 tokens.advance()
                 tokens.define_block(token.span)
+                continue
+            if context == "root" and not elements and token.text in _APPLICATIONS:
+                tokens.advance()
+                tokens.define_application(token.text, token.span)
                 continue
             if not elements and kind == "WORD" and self._goes_elsewhere(token):
                 continue

@@ -16,6 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
+from logferry.config.applications import (
+    Application,
+    application_chain,
+    read_app_parser,
+    read_sections,
+)
 from logferry.config.backticks import UNEXPANDED, Backticks
 from logferry.config.blocks import (
     BUILT_IN_BLOCKS,
@@ -104,6 +110,7 @@ class Preprocessor:
     ) -> None:
         self.version: tuple[int, int] | None = None
         self.blocks: dict[tuple[str, str], BlockDefinition] = {}
+        self._applications: list[Application] = []
         self._backticks = Backticks(
             dict(includes.defines), environment.variables, diagnostics
         )
@@ -237,6 +244,50 @@ class Preprocessor:
             context, name, place, {}, takes_more=True, body=generator
         )
 
+    def define_application(self, kind: str, place: Span) -> None:
+        """Read the rest of an ``application`` statement; its first word was read."""
+        mark = len(self.passed) - 2
+        words: list[Token] = []
+        while self.current.type not in {"LBRACE", "SEMICOLON", "END"}:
+            words.append(self.current)
+            self.advance()
+        if self.current.type != "LBRACE" or [word.text for word in words[1::2]] != [
+            "[",
+            "]",
+        ]:
+            self.fail(
+                f"expected a name, a topic and braces after {kind}",
+                place,
+                f"write {kind} name[topic] {{ … }};",
+            )
+        body = self._raw_group("LBRACE", "RBRACE", self.current.span)
+        self.advance()
+        del self.passed[mark:]
+        self.passed.append(self.current.text)
+        if kind == "transformation":
+            self._diagnostics.error(
+                "transformations are written in filterx, which is not supported",
+                place,
+                "use filter, rewrite and parser objects",
+            )
+            return
+        name, _, topic, _ = (str(word.value) for word in words)
+        sections = read_sections(body, self._diagnostics)
+        self._applications.append(Application(name, topic, words[0].span, sections))
+
+    def _expand_app_parser(self, name: Token) -> bool:
+        mark = len(self.passed) - 2
+        arguments = self._read_arguments(name)
+        del self.passed[mark:]
+        wanted = read_app_parser(arguments, name.span, self._diagnostics)
+        self._unread()
+        chain = application_chain(
+            wanted, self._applications, name.span, self._backticks.moved
+        )
+        self._push(_Frame(chain))
+        self.advance()
+        return True
+
     def unused_blocks(self) -> dict[tuple[str, str], Span]:
         """Return where blocks of the main file are that nothing used."""
         return {
@@ -284,6 +335,8 @@ class Preprocessor:
             self._define_built_in(*key)
         block = self.blocks.get(key)
         if block is None:
+            if context == "parser" and _dashed(name.text) == "app-parser":
+                return self._expand_app_parser(name)
             return False
         block.is_used = True
         mark = len(self.passed) - 2
