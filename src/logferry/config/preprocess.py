@@ -251,19 +251,19 @@ class Preprocessor:
         while self.current.type not in {"LBRACE", "SEMICOLON", "END"}:
             words.append(self.current)
             self.advance()
-        if self.current.type != "LBRACE" or [word.text for word in words[1::2]] != [
-            "[",
-            "]",
-        ]:
-            self.fail(
+        body: list[Token] = []
+        if self.current.type == "LBRACE":
+            body = self._raw_group("LBRACE", "RBRACE", self.current.span)
+            self.advance()
+        del self.passed[mark:]
+        self.passed.append(self.current.text)
+        if [word.text for word in words[1::2]] != ["[", "]"]:
+            self._diagnostics.error(
                 f"expected a name, a topic and braces after {kind}",
                 place,
                 f"write {kind} name[topic] {{ … }};",
             )
-        body = self._raw_group("LBRACE", "RBRACE", self.current.span)
-        self.advance()
-        del self.passed[mark:]
-        self.passed.append(self.current.text)
+            return
         if kind == "transformation":
             self._diagnostics.error(
                 "transformations are written in filterx, which is not supported",

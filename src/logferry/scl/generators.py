@@ -50,21 +50,63 @@ def default_network_drivers(
     hook_commands: str = "",
     **more: str,
 ) -> str:
-    """Return the listeners on the usual ports; TLS only when there are keys."""
+    """
+    Return the listeners on the usual ports; TLS only when there are keys.
+
+    With ``auto-parse(yes)`` messages go through the parsers of applications: those of
+    raw messages first, as such a message may be no syslog at all.
+    """
+    asked = {name: more.pop(name) for name in _APP_PARSER if name in more}
+    is_asking = asked.get("auto_parse", "no") in {"yes", "on", "true", "1"}
     given = {"flags": flags, "hook_commands": hook_commands, **more}
     more = {name: value for name, value in given.items() if value}
     shared = f"log-msg-size({log_msg_size}) {_options(more)}"
-    streams = f"max-connections({max_connections}) log-iw-size({log_iw_size}) {shared}"
+    raw = {name: value for name, value in more.items() if name != "flags"}
+    unparsed = "no-parse, `flags`" if flags else "no-parse"
+    legacy = (
+        f"log-msg-size({log_msg_size}) flags({unparsed}) {_options(raw)}"
+        if is_asking
+        else shared
+    )
+    window = f"max-connections({max_connections}) log-iw-size({log_iw_size})"
     drivers = [
-        f'network(transport("udp") port({udp_port}) {shared});',
-        f'network(transport("tcp") port({tcp_port}) {streams});',
-        f'syslog(transport("tcp") port({rfc5424_tcp_port}) {streams});',
+        f'network(transport("udp") port({udp_port}) {legacy});',
+        f'network(transport("tcp") port({tcp_port}) {window} {legacy});',
     ]
+    modern = [f'syslog(transport("tcp") port({rfc5424_tcp_port}) {window} {shared});']
     if tls:
-        drivers.append(
-            f'syslog(transport("tls") port({rfc5424_tls_port}) tls(`tls`) {streams});'
+        modern.append(
+            f'syslog(transport("tls") port({rfc5424_tls_port}) tls(`tls`) {window} '
+            f"{shared});"
         )
-    return "\n".join(drivers)
+    if not is_asking:
+        return "\n".join(drivers + modern)
+    options = _options(asked)
+    programs = f"parser {{ app-parser(topic(syslog) {options}); }};"
+    return f"""
+    channel {{
+        source {{ {" ".join(drivers)} }};
+        if {{
+            parser {{ app-parser(topic(syslog-raw) {options}); }};
+        }} else {{
+            parser {{ syslog-parser(flags(syslog-protocol)); }};
+            if {{ parser {{ ewmm-parser(); }}; }} elif {{ {programs} }} else {{ }};
+        }};
+    }};
+    channel {{
+        source {{ {" ".join(modern)} }};
+        if {{ {programs} }};
+    }};"""
+
+
+_APP_PARSER = (
+    "auto_parse",
+    "auto_parse_exclude",
+    "auto_parse_include",
+    "allow_overlaps",
+    "permissive",
+)
+"""What ``app-parser()`` takes besides its topic."""
 
 
 def splunk_hec_raw(

@@ -210,6 +210,44 @@ def test_listeners_are_the_usual_ones_and_tls_needs_keys() -> None:
     assert listeners(f"tcp-port(5514) {keys}") == [*plain, ("syslog", 6514)]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (LINE, [b" web app " + TEXT.encode()]),
+        (
+            b"<189>29: sw1: *Apr 29 13:58:40.411: %SYS-5-CONFIG_I: done\n",
+            [b"cisco sw1  %SYS-5-CONFIG_I: done"],
+        ),
+        (
+            b"<14>Nov 21 02:00:00 web sudo: bob : TTY=a ; COMMAND=/bin/ls\n",
+            [b"sudo web sudo bob : TTY=a ; COMMAND=/bin/ls"],
+        ),
+        (
+            (
+                b'<14>1 2026-11-21T02:00:00Z web @syslog-ng - - - {"MESSAGE":"m",'
+                b'"PROGRAM":"cron"}\n'
+            ),
+            [b" web cron m"],
+        ),
+        (b"<14>1 2026-11-21T02:00:00Z web app - - - m\n", [b" web app m"]),
+    ],
+)
+def test_the_usual_listeners_recognise_applications_when_asked_to(
+    line: bytes, expected: list[bytes]
+) -> None:
+    configuration, _ = loaded(
+        '@include "scl.conf"\n'
+        "source s { default-network-drivers(auto-parse(yes) keep-hostname(yes)); };\n"
+        'log { source(s); destination { file("/x" template("${.app.name} $HOST $PROGRAM '
+        '$MESSAGE")); }; };'
+    )
+    environment = Environment(time_zone="UTC", host_name="relay")
+    topology = build_topology(configuration, environment, QueueStore(environment))
+    _udp, tcp, _rfc5424 = topology.programs.values()
+    (batches,) = tcp.lines(line, 1, ORIGIN, NOW)
+    assert [record for batch in batches for record in batch.records()] == expected
+
+
 def test_a_wrong_argument_of_a_generator_is_reported_at_its_use() -> None:
     from helpers.configs import complaints
 
