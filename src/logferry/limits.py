@@ -62,6 +62,16 @@ What may be sent twice after a failure; Linux' default ``tcp_wmem`` maximum is o
 same size, so a larger window would only wait in our own memory.
 """
 
+QUEUE_BYTES_MIN: Final = 1024 * 1024 * 1024
+"""
+Bytes that a memory queue may hold at least, when nobody says how many.
+
+``log-fifo-size()`` counts messages, and 10,000 of them may have 64 KiB each.
+"""
+
+QUEUE_RECORD_BYTES: Final = 1024
+"""Bytes that a memory queue may hold for each message of ``log-fifo-size()``."""
+
 PATTERN_STEPS_MAX: Final = 1_000_000
 """
 Steps that the search of one dangerous pattern in one text may take.

@@ -14,6 +14,7 @@ from logferry.cli import dqtool, queue
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 WAITING = "disk_queue_events"
+MEMORY = "memory_queue_events"
 CAPACITY = "disk_queue_capacity_bytes"
 ACCEPTED = "disk_queue_processed_events_total"
 
@@ -249,26 +250,120 @@ async def test_limits_and_durability_change_with_a_reload(tmp_path, ports) -> No
             assert numbers(collector.lines) == list(range(3000))
 
 
-async def test_a_reload_adds_a_disk_buffer(tmp_path, ports) -> None:
-    """At once when nothing waits in memory, else a warning says when."""
-    with_buffer = relay(ports, "reliable(yes) capacity-bytes(5M)")
-    without = with_buffer.replace("disk-buffer(reliable(yes) capacity-bytes(5M))", "")
+async def reload(daemon: Daemon, text: str) -> None:
+    daemon.config.write_text("@version: 4.27\n" + text)
+    assert (await daemon.ctl("RELOAD")).startswith("OK")
+
+
+@pytest.mark.parametrize("reliable", ["yes", "no"])
+@pytest.mark.parametrize("flags", ["flags(flow-control);", ""])
+async def test_what_waits_in_memory_moves_to_an_added_disk_buffer(
+    tmp_path, ports, reliable, flags
+) -> None:
+    """In order, also while messages come in; then no crash can take it."""
+    buffer = f"disk-buffer(reliable({reliable}) capacity-bytes(50M))"
+    with_buffer = relay(ports, buffer[12:-1]).replace("flags(flow-control);", flags)
+    with_buffer = with_buffer.replace("log-iw-size(10000)", "log-iw-size(200000)")
+    without = with_buffer.replace(buffer, "log-fifo-size(100000)")
+    assert without != with_buffer
     daemon = Daemon(without, tmp_path)
     async with daemon, Sender("127.0.0.1", ports[0]) as sender:
-        await sender.send(100)
-        daemon.config.write_text("@version: 4.27\n" + with_buffer)
-        await asyncio.sleep(0.2)
-        assert (await daemon.ctl("RELOAD")).startswith("OK")
-        await daemon.wait_for("disk-buffer() begins at the next start")
+        await sender.send(5000)
+        await gauge(daemon, MEMORY, 5000)
+        stream = asyncio.create_task(trickle(sender, 5000))
+        await reload(daemon, with_buffer)
+        await daemon.wait_for("Messages moved to the new queue")
+        await stream
+        await gauge(daemon, WAITING, 10_000)
+        if reliable == "yes":
+            await gauge(daemon, "disk_queue_disk_usage_bytes", 400_000, 900_000)
+            await daemon.kill()
+            daemon.events.clear()
+            await daemon.start()
         async with Collector("127.0.0.1", ports[1]) as collector:
-            await collector.wait_for_lines(100)
-            daemon.config.write_text("@version: 4.27\n" + without)
-            assert (await daemon.ctl("RELOAD")).startswith("OK")
-            daemon.config.write_text("@version: 4.27\n" + with_buffer)
-            assert (await daemon.ctl("RELOAD")).startswith("OK")
-            await daemon.wait_for("Reliable disk-buffer state; operation='load'")
+            await collector.wait_for_lines(10_000)
+            assert numbers(collector.lines) == list(range(10_000))
+
+
+async def trickle(sender: Sender, count: int) -> None:
+    for _ in range(count // 50):
+        await sender.send(50)
+        await asyncio.sleep(0.002)
+
+
+async def test_a_removed_disk_buffer_is_used_until_it_is_empty(tmp_path, ports) -> None:
+    """Over reloads, a crash and starts; then the file is gone."""
+    with_buffer = relay(ports, "reliable(yes) capacity-bytes(50M)")
+    without = with_buffer.replace("disk-buffer(reliable(yes) capacity-bytes(50M))", "")
+    path = tmp_path / "state" / "syslog-ng-00000.rqf"
+    daemon = Daemon(with_buffer, tmp_path)
+    async with daemon:
+        async with Sender("127.0.0.1", ports[0]) as sender:
+            await sender.send(3000)
+            await gauge(daemon, WAITING, 3000)
+            await reload(daemon, without)
+            await daemon.wait_for("disk-buffer() is not configured any more")
+            await sender.send(3000)
+            await gauge(daemon, WAITING, 6000)
+        await asyncio.sleep(0.3)  # on disk
+        await daemon.kill()
+        daemon.events.clear()
+        await daemon.start()
+        async with (
+            Sender("127.0.0.1", ports[0]) as sender,
+            Collector("127.0.0.1", ports[1]) as collector,
+        ):
+            await collector.wait_for_lines(6000)
+            assert numbers(collector.lines) == list(range(6000))
+            await gauge(daemon, WAITING, 0)
+            stream = asyncio.create_task(trickle(sender, 3000))
+            await reload(daemon, without.replace("reopen(0.2)", "reopen(0.3)"))
+            await stream
+            await collector.wait_for_lines(9000)
+            assert numbers(collector.lines[6000:]) == list(range(3000))
+            async with asyncio.timeout(10):
+                while path.exists():
+                    await asyncio.sleep(0.05)
+            await reload(daemon, with_buffer)
             await sender.send(100)
-            await collector.wait_for_lines(200)
+            await collector.wait_for_lines(9100)
+    assert path.exists()
+
+
+async def test_a_buffer_that_cannot_be_made_leaves_all_queues_as_they_were(
+    tmp_path, ports
+) -> None:
+    """Of two destinations that change, the second has an impossible folder."""
+    other = free_port("127.0.0.1")
+    text = relay(ports, "reliable(yes) capacity-bytes(5M)").replace(
+        "log {",
+        f"""destination e {{ network("127.0.0.1" port({other}) time-reopen(0.2)); }};
+log {{ source(s); destination(e); }};
+log {{""",
+    )
+    without = text.replace("disk-buffer(reliable(yes) capacity-bytes(5M))", "")
+    (tmp_path / "file").write_text("no folder")
+    bad = text.replace(
+        f"port({other})",
+        f'port({other}) disk-buffer(reliable(yes) dir("{tmp_path}/file/x")'
+        " capacity-bytes(5M))",
+    )
+    async with (
+        Daemon(without, tmp_path) as daemon,
+        Sender("127.0.0.1", ports[0]) as sender,
+    ):
+        await sender.send(100)
+        await gauge(daemon, MEMORY, 100)
+        daemon.config.write_text("@version: 4.27\n" + bad)
+        assert not (await daemon.ctl("RELOAD")).startswith("OK")
+        await sender.send(100)
+        async with (
+            Collector("127.0.0.1", ports[1]) as collector,
+            Collector("127.0.0.1", other) as second,
+        ):
+            for item in (collector, second):
+                await item.wait_for_lines(200)
+                assert numbers(item.lines) == list(range(200))
 
 
 async def test_a_damaged_file_is_reported_and_the_rest_delivered(

@@ -192,6 +192,13 @@ class GlobalOptions(Options):
         doc="How many messages a memory queue holds.",
         unit="messages",
     )
+    log_fifo_bytes = Option(
+        Bytes(minimum=0),
+        0,
+        doc="How many bytes of messages a memory queue holds; 0 is 1 GiB, or 1 KiB for"
+        " each message of log-fifo-size() when that is more.",
+        unit="bytes",
+    )
     log_flow_control = Option(
         YesNo(), default=False, doc="flags(flow-control) for every log path."
     )

@@ -3,50 +3,52 @@ The queues of the running program, by the name they are kept under.
 
 A queue outlives the driver that empties it: when a reload replaces the driver, the
 new one with the same name goes on with the same queue. A disk queue outlives the
-process: the persist store remembers the file of each name, and every file remembers
-its owner, so that either finds the other when one is lost.
+process (``queue_files.py``).
 
 Changed options never strand records. Another ``dir()`` is used once the old file is
-empty; ``reliable()`` may change at any time, the file is the same; a queue with
-records goes on even when its ``disk-buffer()`` was taken out of the configuration.
-Only a file whose destination is gone is *abandoned*: it is reported, and waits to be
-adopted or purged (``logferry queue``).
+empty; ``reliable()`` may change at any time, the file is the same. When
+``disk-buffer()`` is added, what waits in memory moves to disk. When it is taken away,
+a queue goes on with its file until a reload or a start finds it empty: what was safe
+on disk stays so. Only a file whose destination is gone is *abandoned*: it is reported,
+and waits to be adopted or purged (``logferry queue``).
 """
 
 from __future__ import annotations
 
-import re
+import asyncio
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from logferry.daemon.adoption import Adoption
-from logferry.daemon.instance import InstanceLock
+from logferry.daemon.queue_files import QueueFiles, is_synchronous
+from logferry.daemon.queue_moves import Move
 from logferry.destinations.options import CAPACITY_BYTES_MIN
-from logferry.errors import StateError, StorageFailed
+from logferry.errors import StateError
+from logferry.limits import QUEUE_BYTES_MIN, QUEUE_RECORD_BYTES
 from logferry.queues.disk import DiskLimits, DiskQueue
-from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
+from logferry.queues.files import owner_of
 from logferry.queues.memory import MemoryQueue
-from logferry.queues.recovery import open_storage, recover
-from logferry.runtime.disk_worker import DiskWorker, report_found
+from logferry.queues.recovery import recover
+from logferry.runtime.disk_worker import DiskWorker
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from logferry.config.nodes import Spec
     from logferry.destinations.options import DestinationOptions, DiskBufferOptions
     from logferry.message.batch import RecordBatch
+    from logferry.queues.ledger import Ledger
     from logferry.queues.queue import PushResult, Queue
+    from logferry.runtime.disk_worker import QueueFile
     from logferry.runtime.environment import Environment
 
 __all__ = ["QueueStore"]
 
-_STATE_PREFIX = "queue/"
-_WORKER_FOLDER = re.compile(r"worker-\d+")  # daemon/crew.py
-_DIR_LOCK = "logferry-disk-buffer.dirlock"
+_EMPTY_STEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +82,39 @@ class DiskBufferAbandoned(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DiskBufferElsewhere(Event):
-    """The file is not in the configured folder."""
+class DiskBufferStays(Event):
+    """A destination without ``disk-buffer()`` has a file with messages."""
 
     level: ClassVar[Level] = Level.WARNING
     text: ClassVar[str] = (
-        "Disk-buffer file holds messages in another folder than configured,"
-        " using it until it is empty"
+        "disk-buffer() is not configured any more, its file is used until a reload"
+        " or a start finds it empty"
     )
 
     filename: str
-    dir: str
+    number_of_messages: int
 
 
 @dataclass(frozen=True, slots=True)
-class DiskBufferLater(Event):
-    """A reload added ``disk-buffer()`` to a destination whose memory is not empty."""
+class DiskBufferNotRemoved(Event):
+    """An empty file that nobody needs could not be deleted."""
 
     level: ClassVar[Level] = Level.WARNING
-    text: ClassVar[str] = (
-        "disk-buffer() begins at the next start, or at a reload while nothing waits"
-    )
+    text: ClassVar[str] = "Empty disk-buffer file cannot be deleted"
 
-    driver: str
-    waiting: int
+    filename: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMoved(Event):
+    """A reload added or removed ``disk-buffer()``."""
+
+    text: ClassVar[str] = "Messages moved to the new queue of their destination"
+
+    queue: str
+    kind: str
+    number_of_messages: int
 
 
 class QueueStore:
@@ -111,120 +122,166 @@ class QueueStore:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._files = QueueFiles(environment)
         self._queues: dict[str, Queue] = {}
         self._workers: dict[str, DiskWorker] = {}
-        self._locks: dict[Path, InstanceLock] = {}
+        self._leaving: set[DiskWorker] = set()  # of queues that are in memory now
+        self._removals: set[asyncio.Task[None]] = set()
+        self._moves: list[Move] = []
         self._adoptions: set[Adoption] = set()
         self._tasks = Tasks(environment.log)
         self._refreshers: dict[Path, Callable[[], None]] = {}
 
-    def queue(self, name: str, spec: Spec) -> Queue:
-        """
-        Return the queue called ``name``, made for ``spec`` if it is new.
+    def get(self, name: str) -> Queue:
+        """Return the queue called ``name``, which ``make`` has made."""
+        return self._queues[name]
 
-        Must be called in the event loop. Raises ``StorageFailed`` when a file cannot
-        be used, and ``AlreadyRunning`` when another process uses its folder.
+    def make(self, name: str, spec: Spec) -> Queue:
+        """
+        Return the queue called ``name`` for a new driver, as its options demand.
+
+        When the queue is another one than before, ``finish_moves`` must follow as soon
+        as the driver before it has stopped, or ``undo_moves``. Must be called in the
+        event loop. Raises ``StorageFailed`` when a file cannot be used, and
+        ``AlreadyRunning`` when another process uses its folder.
         """
         options = cast("DestinationOptions", spec.options)
         buffer = cast("DiskBufferOptions | None", options.disk_buffer)
         queue = self._queues.get(name)
-        if queue is None or (
-            isinstance(queue, MemoryQueue) and buffer is not None and not queue.count
-        ):
-            queue = self._queues[name] = (
-                MemoryQueue(options.log_fifo_size)
-                if buffer is None
-                else self._open(name, buffer)
-            )
+        if queue is None:
+            queue = self._make(name, options, buffer)
         elif isinstance(queue, MemoryQueue):
-            queue.count_limit = options.log_fifo_size
+            if buffer is None:
+                _limit(queue, options)
+            else:
+                queue = self._to_disk(name, queue, buffer)
+        elif isinstance(queue, DiskQueue):
             if buffer is not None:
-                self._environment.log.emit(DiskBufferLater(spec.id, queue.count))
-        elif isinstance(queue, DiskQueue) and buffer is not None:
-            queue.limits = limits_of(buffer)
-            self._workers[name].set_synchronous(is_synchronous(buffer))
+                queue.limits = limits_of(buffer)
+                self._workers[name].set_synchronous(is_synchronous(buffer))
+            elif queue.count or queue.is_held:
+                self._report_staying(name)
+            else:
+                queue = self._to_memory(name, queue, options)
+        self._queues[name] = queue
         return queue
 
-    def _open(self, name: str, options: DiskBufferOptions) -> DiskQueue:
-        folder = self._folder(options)
-        try:
-            self._lock(folder)
-            path = self._path(name, folder, is_reliable=options.reliable)
-            storage, found = open_storage(
-                path,
-                name,
-                is_synchronous=is_synchronous(options),
-                shrink_ratio=options.truncate_size_ratio,
-            )
-        except OSError as error:
-            raise StorageFailed(
-                f"cannot use the folder {folder} of a disk-buffer: {error.strerror}"
-            ) from None
-        log = self._environment.log
-        report_found(log, str(path), found)
-        queue = DiskQueue(limits_of(options), found.totals)
-        queue.ledger.accepted += found.lost_count
-        queue.ledger.dropped["damaged"] += found.lost_count
-        self._workers[name] = DiskWorker(
-            queue,
-            storage,
-            partial(recover, path, owner=name),
-            log,
-        )
-        self._environment.state.put(_STATE_PREFIX + name, bytes(path.absolute()))
-        self._report(name, "load")
-        self._show(name, path)
+    def _make(
+        self,
+        name: str,
+        options: DestinationOptions,
+        buffer: DiskBufferOptions | None,
+    ) -> Queue:
+        """Make a queue, which may have a file already."""
+        if buffer is not None:
+            return self._open(name, buffer, None)
+        file = self._files.open_left_over(name)
+        queue = MemoryQueue()
+        _limit(queue, options)
+        if file is None:
+            return queue
+        found = file.storage.totals.size_bytes if file.storage is not None else 0
+        capacity_bytes = max(found, CAPACITY_BYTES_MIN) + queue.bytes_limit
+        limits = DiskLimits(capacity_bytes, file.is_synchronous)
+        disk_queue = self._run(name, file, limits, None)
+        self._report_staying(name)
+        return disk_queue
+
+    def _open(
+        self, name: str, options: DiskBufferOptions, ledger: Ledger | None
+    ) -> DiskQueue:
+        file = self._files.open(name, options)
+        return self._run(name, file, limits_of(options), ledger)
+
+    def _run(
+        self, name: str, file: QueueFile, limits: DiskLimits, ledger: Ledger | None
+    ) -> DiskQueue:
+        found = file.storage.totals if file.storage is not None else None
+        queue = DiskQueue(limits, found, ledger)
+        again = partial(recover, file.path, owner=name)
+        worker = DiskWorker(queue, file, again, self._environment.log)
+        self._workers[name] = worker
+        worker.on_open = partial(self._report, worker, "load")
+        if file.storage is not None:
+            worker.on_open()
+        self._show(name, file.path)
         return queue
 
-    def _folder(self, options: DiskBufferOptions) -> Path:
-        """Return where the file is kept: a folder for each worker process."""
-        state_dir = self._environment.state_dir
-        if not options.dir:
-            return state_dir
-        is_worker = _WORKER_FOLDER.fullmatch(state_dir.name) is not None
-        return Path(options.dir, state_dir.name) if is_worker else Path(options.dir)
-
-    def _lock(self, folder: Path) -> None:
-        key = folder.resolve()
-        if key not in self._locks:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._locks[key] = InstanceLock(folder / _DIR_LOCK)
-
-    def _path(self, name: str, folder: Path, *, is_reliable: bool) -> Path:
-        """Return the file that ``name`` has, or the next free one in ``folder``."""
-        known = self._environment.state.get(_STATE_PREFIX + name)
-        if known is not None:
-            path = Path(known.decode("utf-8", "surrogateescape"))
-            if path.parent == folder.absolute():
-                return path
-            if path.exists():
-                found = owner_of(path)
-                if found is None or found[1].count:
-                    event = DiskBufferElsewhere(str(path), str(folder))
-                    self._environment.log.emit(event)
-                    self._lock(path.parent)
-                    return path
-                remove_queue_file(path)
-        used = {worker.storage.path for worker in self._workers.values()}
-        for path in find_queue_files(folder):
-            if path not in used:
-                found = owner_of(path)
-                if found is not None and found[0] == name:
-                    return path
-        suffix = "rqf" if is_reliable else "qf"
-        number = 0
-        while any(folder.glob(f"syslog-ng-{number:05}.*")):
-            number += 1
-        return folder / f"syslog-ng-{number:05}.{suffix}"
-
-    def _report(self, name: str, operation: str) -> None:
-        worker = self._workers[name]
+    def _report(self, worker: DiskWorker, operation: str) -> None:
         kind = (
             DiskBufferLoaded
             if worker.queue.limits.is_reliable
             else PlainDiskBufferLoaded
         )
         self._environment.log.emit(kind(operation, worker.filename, worker.queue.count))
+
+    def _report_staying(self, name: str) -> None:
+        worker = self._workers[name]
+        event = DiskBufferStays(worker.filename, worker.queue.count)
+        self._environment.log.emit(event)
+
+    # -- from memory to disk and back ------------------------------------------
+
+    def _to_disk(
+        self, name: str, old: MemoryQueue, options: DiskBufferOptions
+    ) -> DiskQueue:
+        new = self._open(name, options, old.ledger)
+        new.hold()
+        self._moves.append(Move(name, old, new))
+        return new
+
+    def _to_memory(
+        self, name: str, old: DiskQueue, options: DestinationOptions
+    ) -> MemoryQueue:
+        new = MemoryQueue(ledger=old.ledger)
+        _limit(new, options)
+        self._moves.append(Move(name, old, new))
+        return new
+
+    async def finish_moves(self) -> None:
+        """Take over what waits in queues that were replaced."""
+        moves, self._moves = self._moves, []
+        for move in moves:
+            count = await move.finish()
+            if isinstance(move.new, DiskQueue):
+                move.new.let_go()
+            else:
+                worker = self._workers.pop(move.name)
+                self._leaving.add(worker)
+                self._tasks.start(self._leave(move.name, worker), f"end {move.name}")
+            if count:
+                kind = "disk" if isinstance(move.new, DiskQueue) else "memory"
+                self._environment.log.emit(QueueMoved(move.name, kind, count))
+
+    async def _leave(self, name: str, worker: DiskWorker) -> None:
+        """Delete a file as soon as nobody needs it."""
+        while worker.queue.count:  # noqa: ASYNC110
+            # A queue knows no events; it is looked at.
+            await asyncio.sleep(_EMPTY_STEP_S)
+        self._leaving.discard(worker)
+        removal = asyncio.get_running_loop().create_task(self._remove(name, worker))
+        self._removals.add(removal)  # which a stop must not cut short
+        removal.add_done_callback(self._removals.discard)
+
+    async def _remove(self, name: str, worker: DiskWorker) -> None:
+        await worker.close()
+        self._hide(worker.file.path)
+        try:
+            self._files.forget(name, worker.file.path)
+        except OSError as error:
+            event = DiskBufferNotRemoved(worker.filename, error.strerror or "")
+            self._environment.log.emit(event)
+
+    async def undo_moves(self) -> None:
+        """Go on with the old queues: nothing was pushed into the new ones."""
+        moves, self._moves = self._moves, []
+        for move in moves:
+            self._queues[move.name] = move.old
+            if isinstance(move.new, DiskQueue):
+                worker = self._workers.pop(move.name)
+                await worker.close()
+                self._hide(worker.file.path)
+                self._files.used.discard(worker.file.path.absolute())
 
     def _show(self, name: str, path: Path) -> None:
         """Register the queue's gauges."""
@@ -247,22 +304,17 @@ class QueueStore:
             memory.value = queue.memory_bytes
             events.value = queue.count
             processed.value = queue.ledger.accepted
-            commits.value = worker.storage.commit_count
+            commits.value = worker.commit_count
 
         metrics.on_read(refresh)
         self._refreshers[path] = refresh
 
+    # -- files that nobody empties ---------------------------------------------
+
     def report_abandoned(self) -> None:
         """Say which queue files hold messages that nobody delivers."""
-        used = {worker.storage.path.absolute() for worker in self._workers.values()}
-        folders = {self._environment.state_dir.resolve(), *self._locks}
-        for folder in sorted(folders):
-            for path in find_queue_files(folder):
-                if path.absolute() in used:
-                    continue
-                found = owner_of(path)
-                if found is not None and found[1].count:
-                    self._report_abandoned(path, found[0], found[1].count)
+        for path, owner, count in self._files.abandoned():
+            self._report_abandoned(path, owner, count)
 
     def _report_abandoned(self, path: Path, owner: str, count: int) -> None:
         environment = self._environment
@@ -279,8 +331,9 @@ class QueueStore:
         Goes on in the background. Raises ``QueueError`` and ``StateError`` when the
         file cannot be used.
         """
-        used = {worker.storage.path.absolute() for worker in self._workers.values()}
-        if path in used or any(path == item.path for item in self._adoptions):
+        if path in self._files.used or any(
+            path == item.path for item in self._adoptions
+        ):
             raise StateError("it is in use already")
         if owner_of(path) is None:
             raise StateError("this is no queue file, or a damaged one")
@@ -296,14 +349,16 @@ class QueueStore:
     async def close(self) -> None:
         """Save what is in memory and close all files."""
         await self._tasks.cancel()
-        for name, worker in self._workers.items():
-            await worker.close()
-            self._report(name, "save")
+        await asyncio.gather(*self._removals)
+        workers = [*self._workers.values(), *self._leaving]
+        await asyncio.gather(*(self._save(worker) for worker in workers))
         for adoption in self._adoptions:
             await adoption.close()
-        for lock in self._locks.values():
-            lock.release()
-        self._locks.clear()
+        self._files.unlock()
+
+    async def _save(self, worker: DiskWorker) -> None:
+        await worker.close()
+        self._report(worker, "save")
 
     async def retire(self, name: str) -> None:
         """
@@ -317,9 +372,11 @@ class QueueStore:
         worker = self._workers.pop(name, None)
         if worker is not None:
             await worker.close()
-            self._hide(worker.storage.path)
+            path = worker.file.path
+            self._hide(path)
+            self._files.used.discard(path.absolute())
             if queue.count:
-                self._report_abandoned(worker.storage.path, name, queue.count)
+                self._report_abandoned(path, name, queue.count)
             return
         while (lease := queue.peek(1 << 20, 1 << 20)) is not None:
             queue.drop(lease.token, "destination-removed")
@@ -337,9 +394,11 @@ class QueueStore:
         return iter(tuple(self._queues.items()))
 
 
-def is_synchronous(options: DiskBufferOptions) -> bool:
-    """Tell whether each commit is written through to the disk."""
-    return options.reliable and options.durability == "fsync"
+def _limit(queue: MemoryQueue, options: DestinationOptions) -> None:
+    """Bound a queue by records and by bytes."""
+    queue.count_limit = options.log_fifo_size
+    least_bytes = max(QUEUE_BYTES_MIN, QUEUE_RECORD_BYTES * options.log_fifo_size)
+    queue.bytes_limit = options.log_fifo_bytes or least_bytes
 
 
 def limits_of(options: DiskBufferOptions) -> DiskLimits:

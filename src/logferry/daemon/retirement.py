@@ -111,7 +111,7 @@ class Retirement:
         )
 
     async def _see_off(self, running: RunningDestination) -> None:
-        queue = self._queues.queue(running.queue_name, running.spec)
+        queue = self._queues.get(running.queue_name)
         deadline = self._clock() + self._patience_s
         while queue.count and self._clock() < deadline:  # noqa: ASYNC110
             # A queue knows no events; it is looked at.

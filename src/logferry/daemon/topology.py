@@ -42,7 +42,7 @@ from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
 from logferry.daemon.stats_clock import stats_options
 from logferry.destinations.base import Heir
-from logferry.errors import StateError
+from logferry.errors import LogferryError, StateError
 from logferry.pipeline.build import BuildContext, build_programs
 from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route
@@ -116,15 +116,13 @@ class Topology:
             self.configuration, self._environment, self._queues, {}
         )
         self.retirement = previous.retirement if previous else self._new_retirement()
-        fresh = []
-        for is_source, spec in specs:
-            if not is_source and not await self._keep_destination(spec, old):
-                fresh.append(self._make_destination(spec, old))
+        fresh = await self._take_destinations(specs, old)
         # From here to the first await, sources that are kept change over to queues
         # that exist already, so that no record goes to a driver that has ended.
         kept = [spec.id for spec in sources if self._keep_source(spec, old)]
         made = [self._make_source(item, old) for item in sources if item.id not in kept]
         await self._end(old)
+        await self._queues.finish_moves()
         new = [running.spec for running, _ in fresh] + [item.spec for item in made]
         hooks = ("setup",) if previous else ("startup", "setup")
         await run_hooks(new, hooks, self._environment.log)
@@ -160,6 +158,23 @@ class Topology:
             environment.clock,
         )
 
+    async def _take_destinations(
+        self, specs: list[tuple[bool, Spec]], old: Topology
+    ) -> list[tuple[RunningDestination, RunningDestination | None]]:
+        """Keep what did not change, make the rest; see ``_make_destination``."""
+        fresh = []
+        try:
+            for is_source, spec in specs:
+                if not is_source and not await self._keep_destination(spec, old):
+                    fresh.append(self._make_destination(spec, old))
+        except LogferryError:
+            # Nothing was pushed into them yet: the old ones go on with their queues.
+            for running, _ in fresh:
+                del self.destinations[running.spec.id]
+            await self._queues.undo_moves()
+            raise
+        return fresh
+
     async def _keep_destination(self, spec: Spec, old: Topology) -> bool:
         """Go on with a driver that did not change; tell whether there is one."""
         if not getattr(spec.options, "keep_alive", True):
@@ -183,7 +198,7 @@ class Topology:
         """Make a driver; return it and the old one that had its queue, if any."""
         kind = destination_kinds()[spec.kind]
         name = kind.queue_name(spec)
-        queue = self._queues.queue(name, spec)
+        queue = self._queues.make(name, spec)
         destination = kind.create(spec, self._environment, queue)
         running = RunningDestination(spec, name, destination)
         self.destinations[spec.id] = running
@@ -315,7 +330,7 @@ class Topology:
     def queues(self) -> list[Queue]:
         """Return the queues of all destinations."""
         return [
-            self._queues.queue(running.queue_name, running.spec)
+            self._queues.get(running.queue_name)
             for running in self.destinations.values()
         ]
 

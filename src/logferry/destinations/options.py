@@ -162,6 +162,13 @@ class DestinationOptions(Options):
         doc="How many messages the memory queue holds.",
         unit="messages",
     )
+    log_fifo_bytes = Option(
+        Bytes(minimum=0),
+        FromGlobal("log_fifo_bytes"),
+        doc="How many bytes of messages the memory queue holds; 0 is 1 GiB, or 1 KiB"
+        " for each message of log-fifo-size() when that is more.",
+        unit="bytes",
+    )
     disk_buffer = Option(
         Block(DiskBufferOptions),
         None,

@@ -21,7 +21,12 @@ waits a moment, twice that at most: what is delivered by then need never be writ
 *Not reliable*: a record is accepted at once; rows are written only when more than
 ``memory_count_max`` records wait, and at the stop.
 
-Every record counts in exactly one place: ``waiting``, ``tail``, the leases or the gap.
+*Held*: as long as something has to come first (the file is being recovered, or the
+records of the queue before this one are still on their way), pushes are kept aside, in
+memory, and nothing is delivered or stored.
+
+Every record counts in exactly one place: what is held, ``waiting``, ``tail``, the
+leases or the gap.
 ``totals`` says what the file holds once all work so far is done; whatever the file is
 short of in the end was lost by damage, and is counted so.
 """
@@ -120,11 +125,16 @@ class DiskQueue(LeasingQueue):
         self._announced = Urgency.NONE
         self._is_closing = False
         self._is_starved = False
+        # what something else has to come before
+        self._holds = 0
+        self._held: list[tuple[RecordBatch, Receipt | None]] = []
+        self._held_count = 0
+        self._held_bytes = 0
         # the gap
-        self._gap_count = found.count
-        self._gap_bytes = found.size_bytes
+        self._gap_count = 0
+        self._gap_bytes = 0
         self._gap_start = 0
-        self._gap_stop = found.next_first if found.count else 0
+        self._gap_stop = 0
         self._gap_position = 0
         self._is_loading = False
         # the tail
@@ -138,9 +148,8 @@ class DiskQueue(LeasingQueue):
         self._releasing: list[tuple[Stored, int, int]] = []
         self._damaged: list[int] = []
         self._is_unnoted = False  # a loss is not in the file's own note yet
-        self._totals = found
-        self._next_position = found.next_first
-        self.ledger.accepted += found.count
+        self._totals = Totals()
+        self.set_found(found)
 
     # -- numbers --------------------------------------------------------------
 
@@ -152,7 +161,8 @@ class DiskQueue(LeasingQueue):
     @property
     def waiting_count(self) -> int:
         """Records that are not leased."""
-        return self._waiting_count + self._gap_count + self._tail_count
+        stored = self._waiting_count + self._gap_count + self._tail_count
+        return stored + self._held_count
 
     @property
     def bytes(self) -> int:
@@ -162,22 +172,68 @@ class DiskQueue(LeasingQueue):
     @property
     def memory_bytes(self) -> int:
         """Bytes of the records that are in memory."""
-        return self._waiting_bytes + self._tail_bytes + self._leased_bytes
+        moving = self._waiting_bytes + self._tail_bytes + self._leased_bytes
+        return moving + self._held_bytes
 
     @property
     def unstored_bytes(self) -> int:
         """Bytes of the records that are not in the file."""
-        return self._unstored.size_bytes
+        return self._unstored.size_bytes + self._held_bytes
 
     @property
     def unstored_count(self) -> int:
         """Records that are not in the file."""
-        return self._unstored.count
+        return self._unstored.count + self._held_count
 
     @property
     def stored(self) -> Totals:
         """What the file holds when the work so far is done."""
         return self._totals
+
+    # -- what comes first -----------------------------------------------------
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether something has to come before what is pushed."""
+        return self._holds > 0
+
+    def hold(self) -> None:
+        """Keep pushes aside until ``let_go``; each hold needs one of its own."""
+        self._holds += 1
+
+    def let_go(self) -> None:
+        """What had to come first is here."""
+        assert self._holds > 0
+        self._holds -= 1
+        if self._holds:
+            return
+        held, self._held = self._held, []
+        self._held_count = self._held_bytes = 0
+        for batch, receipt in held:
+            self._append(batch, receipt)
+        self.reconsider()
+        self._wake()
+
+    def set_found(self, found: Totals) -> None:
+        """Take note of what the file holds; only while nothing else is in it."""
+        assert not self._next_position
+        self._gap_count = found.count
+        self._gap_bytes = found.size_bytes
+        self._gap_stop = found.next_first if found.count else 0
+        self._totals = found
+        self._next_position = found.next_first
+        self.ledger.accepted += found.count
+
+    def put_before(self, batches: list[RecordBatch]) -> None:
+        """
+        Let ``batches`` come before all that was pushed since ``hold``.
+
+        They were accepted by the queue before this one, which had the same ledger.
+        """
+        assert self.is_held
+        self._held[:0] = [(batch, batch.receipt) for batch in batches]
+        self._held_count += sum(batch.count for batch in batches)
+        self._held_bytes += sum(len(batch.data) for batch in batches)
 
     # -- intake ---------------------------------------------------------------
 
@@ -191,7 +247,13 @@ class DiskQueue(LeasingQueue):
             result = Full(room, count - room)
         if room:
             accepted = batch if room == count else batch.slice(0, room)
-            self._append(accepted, batch.receipt)
+            self.ledger.accepted += room
+            if self._holds:
+                self._held.append((accepted, batch.receipt))
+                self._held_count += room
+                self._held_bytes += len(accepted.data)
+            else:
+                self._append(accepted, batch.receipt)
         elif batch.receipt is not None:
             batch.receipt.settle()
         return result
@@ -203,7 +265,7 @@ class DiskQueue(LeasingQueue):
         limits = self.limits
         free_bytes = min(
             limits.capacity_bytes - self.bytes,
-            limits.memory_bytes_max - self._unstored.size_bytes,
+            limits.memory_bytes_max - self.unstored_bytes,
         )
         if len(batch.data) <= free_bytes:
             return batch.count
@@ -227,7 +289,6 @@ class DiskQueue(LeasingQueue):
             self._waiting_count += count
             self._waiting_bytes += size_bytes
         self._unstored.append(parcel)
-        self.ledger.accepted += count
         self.announce()
 
     # -- delivery -------------------------------------------------------------
@@ -258,6 +319,8 @@ class DiskQueue(LeasingQueue):
 
     def urgency(self) -> Urgency:
         """Return how soon work should be done."""
+        if self._holds:
+            return Urgency.NONE
         if self._wants_load():
             return Urgency.NOW
         if self._wants_store():
@@ -428,6 +491,10 @@ class DiskQueue(LeasingQueue):
         self._gap_start = done.next_start
         if self._gap_start >= self._gap_stop or self._gap_count <= 0:
             self._close_gap()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Tell who found nothing that there is something now."""
         if self._is_starved and self._waiting:
             self._is_starved = False
             self.on_ready()

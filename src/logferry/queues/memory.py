@@ -72,6 +72,21 @@ class MemoryQueue(LeasingQueue):
             batch.receipt.settle()
         return Full(room, count - room)
 
+    def put_before(self, batches: list[RecordBatch]) -> None:
+        """
+        Let ``batches`` come before all that was pushed; nothing was leased yet.
+
+        They were accepted by the queue before this one, which had the same ledger.
+        """
+        assert not self._leases
+        position = self._waiting[0].position if self._waiting else self._next_position
+        for batch in reversed(batches):
+            position -= batch.count
+            parcel = _Parcel(batch.receipt, batch.count)
+            self._waiting.appendleft(Entry(position, batch, parcel))
+            self._waiting_count += batch.count
+            self._waiting_bytes += len(batch.data)
+
     def _room(self, batch: RecordBatch) -> int:
         """Return how many records of ``batch`` may come in."""
         if batch.is_patient:

@@ -4,6 +4,9 @@ Open a queue file whatever is in it.
 A file that SQLite cannot use is set aside under another name, never deleted; what can
 be read of it is copied into a new one. The loss is what its own note says it held,
 less what was copied.
+
+A large file takes a while: two readings and a writing of it. ``recover`` tells how far
+it is, and whoever listens may stop it; the damaged file is as it was then.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.arrived import take_arrived
 from logferry.queues.files import remove_queue_file
 from logferry.queues.salvage import Salvage
 from logferry.queues.set_aside import set_aside
@@ -20,13 +24,24 @@ from logferry.queues.storage import NoRoom, Storage, connect_readonly, read_tota
 from logferry.queues.work import Found, Totals, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from logferry.queues.rows import Row
 
-__all__ = ["open_storage", "recover"]
+__all__ = ["RecoveryStopped", "open_sound", "open_storage", "recover"]
 
 _COPY_BYTES = 8 * 1024 * 1024  # copied in one transaction
+_LOOK_SHARE = 0.4  # of the time that a recovery takes
+
+
+class RecoveryStopped(Exception):
+    """Who listens to a recovery does not want it to go on."""
+
+
+def _go_on(part: float) -> None:
+    """Nobody listens."""
+    del part
 
 
 def open_storage(
@@ -37,10 +52,8 @@ def open_storage(
 
     Raises ``StorageFailed`` when the disk refuses.
     """
-    _end_recovery(path)
     try:
-        _check_log(path)
-        storage = Storage(
+        storage = open_sound(
             path, owner, is_synchronous=is_synchronous, shrink_ratio=shrink_ratio
         )
     except CorruptRecord as error:
@@ -48,6 +61,32 @@ def open_storage(
         storage.shrink_ratio = shrink_ratio
         return storage, found
     return storage, Found(storage.totals)
+
+
+def open_sound(
+    path: Path, owner: str, *, is_synchronous: bool, shrink_ratio: float = 1.0
+) -> Storage:
+    """
+    Open ``path``, which takes moments.
+
+    Raises ``CorruptRecord`` when it must be recovered, ``StorageFailed`` when the disk
+    refuses.
+    """
+    _end_recovery(path)
+    _check_log(path)
+    storage = Storage(
+        path, owner, is_synchronous=is_synchronous, shrink_ratio=shrink_ratio
+    )
+    _take_arrived(storage)
+    return storage
+
+
+def _take_arrived(storage: Storage) -> None:
+    try:
+        take_arrived(storage)
+    except BaseException:
+        storage.close()
+        raise
 
 
 def _check_log(path: Path) -> None:
@@ -80,24 +119,31 @@ def _check_log(path: Path) -> None:
 
 
 def recover(
-    path: Path, error: str, owner: str, *, is_synchronous: bool
+    path: Path,
+    error: str,
+    owner: str,
+    *,
+    is_synchronous: bool,
+    on_progress: Callable[[float], None] = _go_on,
 ) -> tuple[Storage, Found]:
     """
     Replace ``path`` by a new file with its readable rows, and set the old one aside.
 
     The copy is made under another name first, so that a crash in between loses
-    nothing. Raises ``StorageFailed`` when the disk refuses; when only room is missing,
-    what was not copied is counted as lost, and is still in the file set aside.
+    nothing. ``on_progress`` hears which part is done, from 0 to 1. Raises
+    ``StorageFailed`` when the disk refuses, and what ``on_progress`` raises; when only
+    room is missing, what was not copied is counted as lost, and is still in the file
+    set aside.
     """
     draft = _draft_of(path)
     remove_queue_file(draft)
     salvage = Salvage(path)
     try:
-        salvage.look()
+        salvage.look(lambda part: on_progress(part * _LOOK_SHARE))
         expected = salvage.meta[1] if salvage.meta else None
         owner = owner or (salvage.meta[0] if salvage.meta else "")
-        copied, gaps = _fill(draft, owner, salvage, expected)
-    except StorageFailed:
+        copied, gaps = _fill(draft, owner, salvage, on_progress)
+    except (StorageFailed, RecoveryStopped):
         remove_queue_file(draft)
         raise
     finally:
@@ -105,8 +151,10 @@ def recover(
     kept_as = set_aside(path)
     draft.rename(path)
     lost = max(0, expected.count - copied.count) if expected is not None else gaps
-    return Storage(path, owner, is_synchronous=is_synchronous), Found(
-        copied, str(kept_as), error, copied.count, lost, expected is not None
+    storage = Storage(path, owner, is_synchronous=is_synchronous)
+    _take_arrived(storage)
+    return storage, Found(
+        storage.totals, str(kept_as), error, copied.count, lost, expected is not None
     )
 
 
@@ -126,12 +174,13 @@ def _end_recovery(path: Path) -> None:
 
 
 def _fill(
-    draft: Path, owner: str, salvage: Salvage, expected: Totals | None
+    draft: Path, owner: str, salvage: Salvage, on_progress: Callable[[float], None]
 ) -> tuple[Totals, int]:
     """Copy all rows; return the totals and how many records are missing in between."""
+    expected = salvage.meta[1] if salvage.meta else None
     storage = Storage(draft, owner)
     try:
-        copied, gaps = _copy(salvage, storage)
+        copied, gaps = _copy(salvage, storage, on_progress)
         if expected is not None and expected.next_first > copied.next_first:
             copied = Totals(expected.next_first, copied.count, copied.size_bytes)
             storage.note_totals(copied)
@@ -140,14 +189,17 @@ def _fill(
     return copied, gaps
 
 
-def _copy(salvage: Salvage, storage: Storage) -> tuple[Totals, int]:
+def _copy(
+    salvage: Salvage, storage: Storage, on_progress: Callable[[float], None]
+) -> tuple[Totals, int]:
     """Copy all rows; return what there is now and the records missing in between."""
     totals = Totals()
-    gaps = 0
+    gaps = seen = 0
     rows: list[Row] = []
     size_bytes = 0
     try:
         for row in salvage.rows():
+            seen += 1
             if totals.count:
                 gaps += max(0, row.first - totals.next_first)
             rows.append(row)
@@ -161,6 +213,8 @@ def _copy(salvage: Salvage, storage: Storage) -> tuple[Totals, int]:
             if size_bytes >= _COPY_BYTES:
                 _store(storage, rows, totals)
                 rows, size_bytes = [], 0
+                done = seen / salvage.row_count
+                on_progress(_LOOK_SHARE + (1 - _LOOK_SHARE) * done)
         if rows:
             _store(storage, rows, totals)
     except NoRoom:

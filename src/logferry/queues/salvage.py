@@ -23,7 +23,7 @@ from logferry.queues.storage import PAGE_BYTES, meta_checksum
 from logferry.queues.work import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -38,10 +38,16 @@ _META_COLUMNS: Final = 7
 _GONE_COLUMNS: Final = 2
 _RECORD_BYTES_MAX: Final = 1 << 30
 _INTEGER_BYTES: Final = (0, 1, 2, 3, 4, 6, 8)
+_PAGES_BETWEEN_REPORTS: Final = 64
 
 Value = int | bytes | None
 SavedMeta = tuple[str, Totals, int]
 """Owner, totals and head."""
+
+
+def _go_on(part: float) -> None:
+    """Nobody listens."""
+    del part
 
 
 class _Nonsense(Exception):
@@ -148,9 +154,20 @@ class Salvage:
         self._file.seek((number - 1) * self._page_bytes)
         return self._file.read(self._page_bytes).ljust(self._page_bytes, b"\0")
 
-    def look(self) -> None:
-        """Note where rows are, and read everything else: takes one reading of it."""
+    @property
+    def row_count(self) -> int:
+        """Rows that were seen, some perhaps more than once; known after ``look``."""
+        return len(self._rows)
+
+    def look(self, on_progress: Callable[[float], None] = _go_on) -> None:
+        """
+        Note where rows are, and read everything else: takes one reading of it.
+
+        ``on_progress`` hears now and then which part is read.
+        """
         for number in range(1, self._page_count + 1):
+            if not number % _PAGES_BETWEEN_REPORTS:
+                on_progress(number / self._page_count)
             page = self._page(number)
             for cell, rowid, columns in self._cells(number, page):
                 self._note(number, cell, rowid, columns)

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "NoRoom", "Storage", "connect_readonly", "read_totals"]
+__all__ = [
+    "APPLICATION_ID",
+    "NewerFile",
+    "NoRoom",
+    "Storage",
+    "connect_readonly",
+    "read_totals",
+]
 
 APPLICATION_ID: Final = 0x4C46_5131
 """``LFQ1``, in the header of every queue file."""
@@ -60,6 +67,10 @@ _PRIMARY: Final = 0xFF  # the low byte of an extended error code
 
 class NoRoom(StorageFailed):
     """The disk, the quota or the file system is full."""
+
+
+class NewerFile(QueueError):
+    """The file is of a later version, which may know more than we do."""
 
 
 def translate(error: sqlite3.Error) -> QueueError:
@@ -141,8 +152,8 @@ class Storage:
             execute(f"PRAGMA page_size = {PAGE_BYTES}")
         elif execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise CorruptRecord("this is no queue file")
-        elif execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            raise CorruptRecord("this queue file is of another version")
+        else:
+            self._check_version(execute("PRAGMA user_version").fetchone()[0])
         execute("PRAGMA journal_mode = WAL")
         self.set_synchronous(is_synchronous)
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -155,6 +166,16 @@ class Storage:
             execute(f"PRAGMA application_id = {APPLICATION_ID}")
             execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             execute("COMMIT")
+
+    def _check_version(self, version: int) -> None:
+        if version == SCHEMA_VERSION:
+            return
+        # A later version has other tables; our own with another number are damage.
+        tables = self._connection.execute("SELECT sql FROM sqlite_master").fetchall()
+        ours = {statement.strip() for statement in SCHEMA.split(";")} - {""}
+        if version > SCHEMA_VERSION and {str(row[0]) for row in tables} != ours:
+            raise NewerFile(f"it was written by a later version (format {version})")
+        raise CorruptRecord("this queue file is of no version")
 
     def _open_meta(self) -> Totals:
         """Return the totals; count the rows when nobody wrote them down correctly."""

@@ -10,24 +10,33 @@ When the disk refuses, the queue does without what it cannot have, in the order 
 once a second everything is tried again. Nothing is dropped for it: what is not stored
 stays in memory, and the sources wait.
 
-A file that turns out to be damaged is replaced by what can be read of it.
+A file that turns out to be damaged is replaced by what can be read of it. That takes
+as long as reading and copying it; the event loop goes on meanwhile, and what comes in
+waits in memory. A stop does not wait for it: what came in is put beside the damaged
+file, and the next start begins again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from logferry.errors import CorruptRecord, StorageFailed
+from logferry.errors import CorruptRecord, QueueError, StorageFailed
+from logferry.queues.arrived import save_arrived
+from logferry.queues.recovery import RecoveryStopped
 from logferry.queues.storage import NoRoom
 from logferry.queues.work import Done, Health, Urgency
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from logferry.queues.disk import DiskQueue
     from logferry.queues.storage import Storage
     from logferry.queues.work import Found, Work
@@ -39,7 +48,10 @@ __all__ = [
     "DiskBufferRowDamaged",
     "DiskBufferWorksAgain",
     "DiskWorker",
+    "QueueFile",
     "RecordsLost",
+    "RecoveryProgress",
+    "RecoveryPutOff",
 ]
 
 _DELAYS_S = {Urgency.SOON: 0.005, Urgency.LATER: 0.1}
@@ -49,6 +61,9 @@ removals are only about duplicates after a crash.
 """
 
 _RETRY_S = 1.0
+
+_PROGRESS_S = 5.0
+"""A recovery that takes longer says how far it is, so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,30 @@ class DiskBufferDamaged(Event):
     recovered: int
     lost: int
     exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryProgress(Event):
+    """A damaged file is read and copied."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = "Recovering a damaged disk-buffer file"
+
+    filename: str
+    done: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPutOff(Event):
+    """The daemon ends before a file is recovered."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Recovery of a disk-buffer file was stopped, the next start begins it again"
+    )
+
+    filename: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +169,42 @@ _CONSEQUENCES = {
 class Recover(Protocol):
     """What ``queues.recovery.recover`` does for one file."""
 
-    def __call__(self, error: str, *, is_synchronous: bool) -> tuple[Storage, Found]:
+    def __call__(
+        self,
+        error: str,
+        *,
+        is_synchronous: bool,
+        on_progress: Callable[[float], None],
+    ) -> tuple[Storage, Found]:
         """Replace the damaged file."""
         ...
+
+
+def _ignore() -> None:
+    """Nobody waits for the file."""
+
+
+@dataclass(slots=True)
+class QueueFile:
+    """
+    A queue file, as its worker knows it.
+
+    Attributes:
+        path: where it is.
+        owner: the name of its queue.
+        is_synchronous: each commit is written through to the disk.
+        shrink_ratio: see ``queues.storage.Storage``.
+        storage: the open file; ``None`` while it is damaged.
+        damage: what is wrong with it.
+
+    """
+
+    path: Path
+    owner: str
+    is_synchronous: bool
+    shrink_ratio: float = 1.0
+    storage: Storage | None = None
+    damage: str = ""
 
 
 class DiskWorker:
@@ -140,26 +212,31 @@ class DiskWorker:
     Does the work of one queue.
 
     Args:
-        queue: whose work it is.
-        storage: its open file; owned by the worker from now on.
+        queue: whose work it is; it knows what the file holds already, unless that is
+            damaged.
+        file: owned by the worker from now on.
         recover: replaces a damaged file, given the error; called in the thread.
         log: where trouble is reported.
+
+    Attributes:
+        on_open: called when a file that was damaged can be used.
 
     """
 
     def __init__(
         self,
         queue: DiskQueue,
-        storage: Storage,
+        file: QueueFile,
         recover: Recover,
         log: EventLog,
     ) -> None:
         self.queue = queue
-        self.storage = storage
+        self.file = file
         self._recover = recover
         self._log = log
+        self.on_open = _ignore
         self._loop = asyncio.get_running_loop()
-        self._thread_name = f"queue {storage.path.name}"
+        self._thread_name = f"queue {file.path.name}"
         self._thread = ThreadPoolExecutor(1, self._thread_name)
         self._tasks = Tasks(log)
         self._timer: asyncio.Handle | None = None
@@ -167,13 +244,30 @@ class DiskWorker:
         self._task: asyncio.Task[None] | None = None
         self._reported = Health.GOOD
         self._is_closing = False
+        self._is_damaged_from_start = file.storage is None
+        self._reported_at = float("-inf")
         queue.on_work = self._on_work
-        queue.reconsider()
+        if file.storage is None:
+            queue.hold()
+            self._start_recovery()
+        else:
+            queue.reconsider()
 
     @property
     def filename(self) -> str:
         """The file's path."""
-        return str(self.storage.path)
+        return str(self.file.path)
+
+    @property
+    def storage(self) -> Storage:
+        """The open file; there is none while it is recovered."""
+        assert self.file.storage is not None
+        return self.file.storage
+
+    @property
+    def commit_count(self) -> int:
+        """How often records were written."""
+        return self.file.storage.commit_count if self.file.storage is not None else 0
 
     def _on_work(self, urgency: Urgency) -> None:
         if self._task is not None or self._is_closing:
@@ -266,26 +360,82 @@ class DiskWorker:
     def _try_again(self) -> None:
         self._retry = None
         self.queue.set_health(Health.GOOD)
+        if self.file.storage is None and self._task is None:
+            self._start_recovery()
+
+    # -- damaged files -----------------------------------------------------------
 
     async def _replace(self, error: str) -> None:
         """Go on with a new file that holds what the damaged one still tells."""
-        run = self._loop.run_in_executor
-        await run(self._thread, self.storage.close)
+        storage = self.storage
+        self.file.storage, self.file.damage = None, error
+        await self._loop.run_in_executor(self._thread, storage.close)
+        await self._open_damaged()
+
+    def _start_recovery(self) -> None:
+        self._task = self._tasks.start(
+            self._recover_alone(), f"recovery of {self.filename}"
+        )
+
+    async def _recover_alone(self) -> None:
         try:
-            recover = partial(
-                self._recover, error, is_synchronous=self.storage.is_synchronous
-            )
-            storage, found = await run(self._thread, recover)
-        except (StorageFailed, OSError) as failure:
-            # The closed file refuses all work, which leads here again.
+            await self._open_damaged()
+        finally:
+            self._task = None
+        self.queue.reconsider()
+
+    async def _open_damaged(self) -> None:
+        """Replace the file, or try again later."""
+        file = self.file
+        recover = partial(
+            self._recover,
+            file.damage,
+            is_synchronous=file.is_synchronous,
+            on_progress=self._on_progress,
+        )
+        try:
+            storage, found = await self._loop.run_in_executor(self._thread, recover)
+        except RecoveryStopped:
+            self._log.emit(RecoveryPutOff(self.filename))
+            return
+        except (QueueError, OSError) as failure:
             self._do_without(Health.BROKEN, str(failure))
             return
-        self.storage = storage
+        storage.shrink_ratio = file.shrink_ratio
+        file.storage = storage
         report_found(self._log, self.filename, found)
+        if self._is_damaged_from_start:
+            self._is_damaged_from_start = False
+            self._let_go(found)
+
+    def _let_go(self, found: Found) -> None:
+        """What is in the file comes first; the queue knows of it now."""
+        queue = self.queue
+        queue.ledger.accepted += found.lost_count
+        queue.ledger.dropped["damaged"] += found.lost_count
+        queue.set_found(found.totals)
+        queue.let_go()
+        self.on_open()
+
+    def _on_progress(self, part: float) -> None:
+        """Say how far a recovery is; called in the thread."""
+        if self._is_closing:
+            raise RecoveryStopped
+        now = time.monotonic()
+        if now < self._reported_at + _PROGRESS_S:
+            return
+        self._reported_at = now
+        event = RecoveryProgress(self.filename, f"{part:.0%}", self.file.damage)
+        self._loop.call_soon_threadsafe(self._log.emit, event)
 
     def set_synchronous(self, is_synchronous: bool) -> None:
         """Write each commit through to the disk from now on, or no longer."""
-        self._thread.submit(self.storage.set_synchronous, is_synchronous)
+        self.file.is_synchronous = is_synchronous
+        self._thread.submit(self._set_synchronous)
+
+    def _set_synchronous(self) -> None:
+        if self.file.storage is not None:
+            self.file.storage.set_synchronous(self.file.is_synchronous)
 
     async def close(self) -> None:
         """Save what is in memory and close the file."""
@@ -296,14 +446,32 @@ class DiskWorker:
         if self._task is not None:
             await self._task
         queue = self.queue
+        while queue.is_held:
+            queue.let_go()
         queue.health = Health.GOOD
         queue.close_intake()
         while queue.urgency() is not Urgency.NONE:
-            await self._perform_in_thread(queue.take_work())
+            work = queue.take_work()
+            if self.file.storage is not None:
+                await self._perform_in_thread(work)
+            else:
+                await self._put_beside(work)
         if queue.unstored_count:
             self._log.emit(DiskBufferNotSaved(self.filename, queue.unstored_count))
-        await self._loop.run_in_executor(self._thread, self.storage.close)
+        if self.file.storage is not None:
+            await self._loop.run_in_executor(self._thread, self.storage.close)
         self._thread.shutdown()
+
+    async def _put_beside(self, work: Work) -> None:
+        """Keep what came in beside a file that is not recovered yet."""
+        save = partial(save_arrived, self.file.path, self.file.owner, work)
+        try:
+            await self._loop.run_in_executor(self._thread, save)
+        except QueueError as error:
+            self.queue.on_failed(work)
+            self._do_without(Health.BROKEN, str(error))
+        else:
+            self.queue.on_done(work, Done())
 
 
 def report_found(log: EventLog, filename: str, found: Found) -> None:

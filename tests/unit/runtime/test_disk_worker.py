@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+import time
 from functools import partial
 
 import pytest
 
+from helpers.disk_queue import DirectQueue
+from logferry.errors import StorageFailed
 from logferry.message.batch import Receipt, RecordBatch
 from logferry.queues import disk as disk_module
 from logferry.queues import unstored
@@ -22,7 +26,10 @@ from logferry.runtime.disk_worker import (
     DiskBufferRowDamaged,
     DiskBufferWorksAgain,
     DiskWorker,
+    QueueFile,
     RecordsLost,
+    RecoveryProgress,
+    RecoveryPutOff,
 )
 from logferry.telemetry.events import NullLog
 
@@ -86,9 +93,10 @@ class Scene:
     def open(self) -> None:
         storage = Storage(self.path, "owner", connect=self.connect)
         self.queue = DiskQueue(DiskLimits(1 << 30), storage.totals)
+        file = QueueFile(self.path, "owner", is_synchronous=True, storage=storage)
         self.worker = DiskWorker(
             self.queue,
-            storage,
+            file,
             partial(recover, self.path, owner="owner"),
             self.log,
         )
@@ -270,3 +278,134 @@ async def test_what_cannot_be_saved_at_the_end_is_reported(scene) -> None:
     assert stage.log.kinds()[-1] is DiskBufferNotSaved
     assert stage.log.events[-1].lost == 10
     assert stage.settled == []
+
+
+class Recovery:
+    """A damaged file with two batches in it; recovering it waits for a word."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        self.may_end = threading.Event()
+        self.log = Log()
+        queue = DirectQueue(path)
+        queue.push([b"0001\n", b"0002\n"])
+        queue.close()
+        content = bytearray(path.read_bytes())
+        content[:16] = bytes(16)
+        path.write_bytes(content)
+        self.queue = DiskQueue(DiskLimits(1 << 30))
+        file = QueueFile(path, "owner", is_synchronous=True, damage="no header")
+        self.worker = DiskWorker(self.queue, file, self.recover, self.log)
+
+    def recover(self, error, *, is_synchronous, on_progress):
+        while not self.may_end.wait(0.001):
+            on_progress(0.5)
+        return recover(
+            self.path,
+            error,
+            "owner",
+            is_synchronous=is_synchronous,
+            on_progress=on_progress,
+        )
+
+    def push(self, number: int) -> None:
+        self.queue.push(RecordBatch.of([b"%04d\n" % number]))
+
+
+async def drained(queue: DiskQueue) -> list[int]:
+    numbers = []
+    async with asyncio.timeout(10):
+        while queue.count:
+            lease = queue.peek(100, 1 << 20)
+            if lease is None:
+                await asyncio.sleep(0.001)
+                continue
+            numbers += [int(item) for item in lease.batch.records()]
+            queue.ack(lease.token)
+    return numbers
+
+
+async def test_what_comes_in_during_a_recovery_comes_after_what_it_finds(tmp_path):
+    scene = Recovery(tmp_path / "q.rqf")
+    ready = asyncio.Event()
+    scene.queue.on_ready = ready.set
+    scene.push(3)
+    scene.push(4)
+    assert scene.queue.count == 2
+    assert scene.queue.peek(10, 1000) is None, "the older ones come first"
+    async with asyncio.timeout(10):
+        while RecoveryProgress not in scene.log.kinds():
+            await asyncio.sleep(0.001)
+    scene.may_end.set()
+    async with asyncio.timeout(10):
+        await ready.wait()
+    assert await drained(scene.queue) == [1, 2, 3, 4]
+    assert scene.queue.ledger.accepted == scene.queue.ledger.delivered == 4
+    await scene.worker.close()
+    assert DiskBufferDamaged in scene.log.kinds()
+
+
+async def test_a_stop_does_not_wait_for_a_recovery_and_loses_nothing(tmp_path):
+    """Twice; the third start gets through."""
+    path = tmp_path / "q.rqf"
+    scene = Recovery(path)
+    scene.push(3)
+    await scene.worker.close()
+    assert RecoveryPutOff in scene.log.kinds()
+    assert DiskBufferNotSaved not in scene.log.kinds()
+    assert (tmp_path / "q.rqf.arrived").exists()
+    queue = DiskQueue(DiskLimits(1 << 30))
+    file = QueueFile(path, "owner", is_synchronous=True, damage="no header")
+    worker = DiskWorker(queue, file, scene.recover, scene.log)
+    queue.push(RecordBatch.of([b"0004\n"]))
+    await worker.close()
+    scene.may_end.set()
+    direct = DirectQueue(path)
+    assert direct.found[0].recovered_count == 2
+    assert [int(item) for item in direct.drain()] == [1, 2, 3, 4]
+    direct.close()
+    assert not (tmp_path / "q.rqf.arrived").exists()
+
+
+async def test_a_stop_while_a_file_is_replaced_keeps_what_is_in_memory(scene) -> None:
+    """The file turned out to be damaged while it was in use."""
+    stage = await scene()
+    stage.push(3)
+    await stage.until(lambda: len(stage.settled) == 3)
+    is_asked = threading.Event()
+
+    def recover_slowly(error, *, is_synchronous, on_progress):
+        is_asked.set()
+        while True:
+            on_progress(0.5)
+            time.sleep(0.001)
+
+    stage.worker._recover = recover_slowly
+    stage.connection.refused["INSERT"] = sqlite3.SQLITE_CORRUPT
+    stage.push(2)
+    await stage.until(is_asked.is_set)
+    stage.push(1)
+    await stage.worker.close()
+    assert sorted(stage.settled) == [0, 1, 2, 3, 4, 5]
+    direct = DirectQueue(stage.path)
+    assert [int(item) for item in direct.drain()] == [0, 1, 2, 3, 4, 5]
+    direct.close()
+
+
+async def test_a_recovery_that_the_disk_refuses_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_worker, "_RETRY_S", 0.01)
+    scene = Recovery(tmp_path / "q.rqf")
+    scene.may_end.set()
+    refusals = [StorageFailed("no"), OSError("neither")]
+    recover_file = scene.worker._recover
+
+    def refuse(*words, **more):
+        if refusals:
+            raise refusals.pop()
+        return recover_file(*words, **more)
+
+    scene.worker._recover = refuse
+    scene.push(3)
+    assert await drained(scene.queue) == [1, 2, 3]
+    assert refusals == []
+    await scene.worker.close()

@@ -1,0 +1,224 @@
+"""
+Which file a queue has, and opening it.
+
+The persist store remembers the file of each name, and every file remembers its owner,
+so that either finds the other when one is lost. A folder with queue files is locked:
+two daemons in it would deliver twice and lose what the other wrote.
+
+A damaged file is not opened here, because recovering it takes time: its worker does
+that. A file of a later version is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from logferry.daemon.instance import InstanceLock
+from logferry.errors import CorruptRecord, StorageFailed
+from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
+from logferry.queues.recovery import open_sound
+from logferry.queues.storage import NewerFile
+from logferry.runtime.disk_worker import QueueFile
+from logferry.telemetry.events import Event, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from logferry.destinations.options import DiskBufferOptions
+    from logferry.runtime.environment import Environment
+
+__all__ = ["QueueFiles", "is_synchronous"]
+
+_STATE_PREFIX = "queue/"
+_WORKER_FOLDER = re.compile(r"worker-\d+")  # daemon/crew.py
+_DIR_LOCK = "logferry-disk-buffer.dirlock"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferElsewhere(Event):
+    """The file is not in the configured folder."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Disk-buffer file holds messages in another folder than configured,"
+        " using it until it is empty"
+    )
+
+    filename: str
+    dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBufferNewer(Event):
+    """The file is of a later version."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Disk-buffer file cannot be used, leaving it as it is"
+
+    filename: str
+    error: str
+
+
+class QueueFiles:
+    """
+    The files of all queues of this process.
+
+    Attributes:
+        used: the paths that are open, by whoever opened them.
+
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._locks: dict[Path, InstanceLock] = {}
+        self.used: set[Path] = set()
+
+    def open(self, name: str, options: DiskBufferOptions) -> QueueFile:
+        """
+        Open the file of the queue called ``name``, or make one.
+
+        Raises ``StorageFailed`` when none can be used, and ``AlreadyRunning`` when
+        another process uses the folder.
+        """
+        folder = self._folder(options)
+        try:
+            self._lock(folder)
+            path = self._path(name, folder, is_reliable=options.reliable)
+            file = QueueFile(
+                path, name, is_synchronous(options), options.truncate_size_ratio
+            )
+            try:
+                _open_sound(file)
+            except NewerFile as error:
+                self._environment.log.emit(DiskBufferNewer(str(path), str(error)))
+                file.path = _free_path(folder, is_reliable=options.reliable)
+                _open_sound(file)
+        except OSError as error:
+            raise StorageFailed(
+                f"cannot use the folder {folder} of a disk-buffer: {error.strerror}"
+            ) from None
+        self._take(file)
+        return file
+
+    def open_left_over(self, name: str) -> QueueFile | None:
+        """
+        Open the file that ``name`` has from earlier, when messages wait in it.
+
+        An empty one is deleted. Raises like ``open``.
+        """
+        path = self._known(name)
+        if path is None or path in self.used:
+            return None
+        try:
+            found = owner_of(path) if path.exists() else None
+            if not path.exists() or (found is not None and not found[1].count):
+                self._lock(path.parent)
+                self.forget(name, path)
+                return None
+            self._lock(path.parent)
+            file = QueueFile(path, name, path.suffix == ".rqf")
+            _open_sound(file)
+        except NewerFile as error:
+            self._environment.log.emit(DiskBufferNewer(str(path), str(error)))
+            return None
+        except OSError as error:
+            raise StorageFailed(
+                f"cannot use the disk-buffer file {path}: {error.strerror}"
+            ) from None
+        self._take(file)
+        return file
+
+    def _take(self, file: QueueFile) -> None:
+        path = file.path.absolute()
+        self.used.add(path)
+        self._environment.state.put(_STATE_PREFIX + file.owner, bytes(path))
+
+    def forget(self, name: str, path: Path) -> None:
+        """Delete the file of a queue that has none any more. Raises ``OSError``."""
+        self.used.discard(path.absolute())
+        remove_queue_file(path)
+        if self._known(name) == path.absolute():
+            self._environment.state.delete(_STATE_PREFIX + name)
+
+    def _known(self, name: str) -> Path | None:
+        known = self._environment.state.get(_STATE_PREFIX + name)
+        return None if known is None else Path(known.decode("utf-8", "surrogateescape"))
+
+    def _folder(self, options: DiskBufferOptions) -> Path:
+        """Return where the file is kept: a folder for each worker process."""
+        state_dir = self._environment.state_dir
+        if not options.dir:
+            return state_dir
+        is_worker = _WORKER_FOLDER.fullmatch(state_dir.name) is not None
+        return Path(options.dir, state_dir.name) if is_worker else Path(options.dir)
+
+    def _lock(self, folder: Path) -> None:
+        key = folder.resolve()
+        if key not in self._locks:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._locks[key] = InstanceLock(folder / _DIR_LOCK)
+
+    def _path(self, name: str, folder: Path, *, is_reliable: bool) -> Path:
+        """Return the file that ``name`` has, or the next free one in ``folder``."""
+        path = self._known(name)
+        if path is not None and path not in self.used:
+            if path.parent == folder.absolute():
+                return path
+            if path.exists():
+                found = owner_of(path)
+                if found is None or found[1].count:
+                    event = DiskBufferElsewhere(str(path), str(folder))
+                    self._environment.log.emit(event)
+                    self._lock(path.parent)
+                    return path
+                remove_queue_file(path)
+        for path in find_queue_files(folder):
+            if path.absolute() not in self.used:
+                found = owner_of(path)
+                if found is not None and found[0] == name:
+                    return path
+        return _free_path(folder, is_reliable=is_reliable)
+
+    def abandoned(self) -> Iterable[tuple[Path, str, int]]:
+        """Yield file, owner and number of messages of what nobody delivers."""
+        folders = {self._environment.state_dir.resolve(), *self._locks}
+        for folder in sorted(folders):
+            for path in find_queue_files(folder):
+                found = None if path.absolute() in self.used else owner_of(path)
+                if found is not None and found[1].count:
+                    yield path, found[0], found[1].count
+
+    def unlock(self) -> None:
+        """Let other processes have the folders."""
+        for lock in self._locks.values():
+            lock.release()
+        self._locks.clear()
+
+
+def is_synchronous(options: DiskBufferOptions) -> bool:
+    """Tell whether each commit is written through to the disk."""
+    return options.reliable and options.durability == "fsync"
+
+
+def _open_sound(file: QueueFile) -> None:
+    """Open a file, if it is sound. Raises ``NewerFile`` and ``StorageFailed``."""
+    try:
+        file.storage = open_sound(
+            file.path,
+            file.owner,
+            is_synchronous=file.is_synchronous,
+            shrink_ratio=file.shrink_ratio,
+        )
+    except CorruptRecord as error:
+        file.damage = str(error)
+
+
+def _free_path(folder: Path, *, is_reliable: bool) -> Path:
+    suffix = "rqf" if is_reliable else "qf"
+    number = 0
+    while any(folder.glob(f"syslog-ng-{number:05}.*")):
+        number += 1
+    return folder / f"syslog-ng-{number:05}.{suffix}"
