@@ -217,17 +217,21 @@ class Pipeline:
             raise BufferError(f"{self._window} messages are on their way")
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._on_their_way += 1
-        left = len(self._sources)
+        left = kept = len(self._sources)
 
         def on_settled(receipt: Receipt) -> None:
             nonlocal left
-            del receipt
             left -= 1
             if not left:
                 self._on_their_way -= 1
                 self._has_room.set()
-                if not settled.done():
-                    settled.set_result(None)
+            receipt.when_released(on_released)
+
+        def on_released() -> None:
+            nonlocal kept
+            kept -= 1
+            if not kept and not settled.done():
+                settled.set_result(None)
 
         for source in self._sources.values():
             source.push([message], on_settled)

@@ -79,3 +79,16 @@ Steps that the search of one dangerous pattern in one text may take.
 A tenth of what PCRE2 allows: some ten milliseconds, so that a hostile text cannot hold
 up a batch for seconds.
 """
+
+CORRELATION_CONTEXTS_MAX: Final = 100_000
+"""
+Contexts that one parser keeps; the one that ends next ends early when more come.
+
+A key per connection of a busy host, for minutes; some 100 MiB with short messages.
+"""
+
+CORRELATION_MESSAGES_MAX: Final = 1_000_000
+"""Messages in all contexts of one parser; likewise."""
+
+GROUPED_BYTES_MAX: Final = 1024 * 1024
+"""A message that ``group-lines()`` makes ends early when it has so many bytes."""

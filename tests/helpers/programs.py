@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from logferry.config.nodes import TemplateText
 from logferry.config.options import GlobalOptions
 from logferry.config.schema import Option, Options, Registry
 from logferry.message.model import Origin, UnixNanos
-from logferry.pipeline.build import BuildContext, build_programs
+from logferry.pipeline.build import BuildContext, build_pipeline
 from logferry.sources.options import SOURCE_FLAGS
 from logferry.syslog.reception import Reception
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Configuration
     from logferry.message.batch import RecordBatch
+    from logferry.message.model import Message
     from logferry.pipeline.compile import CompiledProgram
+    from logferry.pipeline.program import Program
+    from logferry.pipeline.stations import Station
 
 NOW = UnixNanos(1_795_230_000_123_456_789)  # 2026-11-21T03:00:00.123456789Z
 ORIGIN = Origin(
@@ -125,6 +128,18 @@ class Site:
     configuration: Configuration
     context: BuildContext
     programs: dict[str, CompiledProgram]
+    stations: tuple[Station, ...] = ()
+    posted: list[Message] = field(default_factory=list)
+
+    def tick(self, now: UnixNanos) -> dict[str, list[bytes]]:
+        """Let it be ``now``; return the records by output."""
+        found: dict[str, list[bytes]] = {}
+        for station in self.stations:
+            messages = station.correlator.tick(now)
+            made = records(station.program, station.program.messages(messages, now))
+            for name, rows in made.items():
+                found.setdefault(name, []).extend(rows)
+        return found
 
     @property
     def program(self) -> CompiledProgram:
@@ -152,7 +167,7 @@ class Site:
 
 
 def records(
-    program: CompiledProgram, outputs: tuple[tuple[RecordBatch, ...], ...]
+    program: Program, outputs: tuple[tuple[RecordBatch, ...], ...]
 ) -> dict[str, list[bytes]]:
     """Return the records of each output that has any, over all keys."""
     return {
@@ -169,6 +184,7 @@ def compiled(text: str, environment: Mapping[str, str] | None = None) -> Site:
     configuration, _ = load_configuration(
         Path("site.conf"), REGISTRY, environment or {}, text
     )
+    posted: list[Message] = []
     context = BuildContext(
         receptions={
             spec.id: reception_of(spec.options)  # type: ignore[arg-type]
@@ -183,8 +199,10 @@ def compiled(text: str, environment: Mapping[str, str] | None = None) -> Site:
         host_name="loghost",
         pid=1,
         started_ns=NOW - 5_000_000_000,
+        post=posted.append,
     )
-    return Site(configuration, context, build_programs(configuration, context))
+    pipeline = build_pipeline(configuration, context)
+    return Site(configuration, context, pipeline.programs, pipeline.stations, posted)
 
 
 def relay(middle: str = "", source: str = "", output: str = "") -> Site:

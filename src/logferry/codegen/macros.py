@@ -68,6 +68,7 @@ class MacroContext:
         started_ns: when the program started, for ``$SYSUPTIME``.
         now: the current time, for ``C_`` macros and ``$SYSUPTIME``.
         correlated: the messages of the correlation that is being rendered, if any.
+        context_id: its key, for ``$CONTEXT_ID``.
         filters: named filters, for ``filter()`` inside template functions.
         templates: named templates, for ``$(template …)``.
         version: of the configuration; values have types from 4.0 on.
@@ -86,6 +87,7 @@ class MacroContext:
     sdata_prefix: str = ".SDATA."
     metrics: Metrics = field(default_factory=Metrics)
     correlated: list[Message] = field(default_factory=list)
+    context_id: list[bytes] = field(default_factory=lambda: [b""])
     filters: Mapping[str, FilterStep] = field(default_factory=dict)
     templates: Mapping[str, TemplateText] = field(default_factory=dict)
     version: tuple[int, int] = (4, 27)
@@ -107,6 +109,8 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
     plain = _PLAIN.get(name)
     if plain is not None:
         return plain
+    if name == "CONTEXT_ID":
+        return lambda _: context.context_id[0]
     if name == "LOGHOST":
         return lambda _: context.host_name
     if name in {"SDATA", "STRUCTURED_DATA"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from logferry.codegen.correlation.kinds import CORRELATORS
 from logferry.codegen.filters import FILTERS
 from logferry.codegen.parsers import PARSERS
 from logferry.codegen.rewrites import REWRITES
@@ -26,4 +27,4 @@ def rewrites() -> dict[str, type[Options]]:
 
 def parsers() -> dict[str, type[Options]]:
     """Return the options classes of parsers."""
-    return dict(PARSERS)
+    return {**PARSERS, **CORRELATORS}

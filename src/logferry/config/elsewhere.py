@@ -36,7 +36,7 @@ ELSEWHERE = {
         """
         app-parser app-transform checkpoint-parser cisco-parser cisco-timestamp-parser
         cisco-triplet-parser db-parser extract-solaris-msgid fortigate-parser geoip2
-        group-lines grouping-by iptables-parser jellyfin linux-audit-parser
+        iptables-parser jellyfin linux-audit-parser
         mariadb-audit-parser netskope-parser opentelemetry panos-parser pihole-ftl
         postgresql-csvlog-parser python qbittorrent snmptrapd-parser sudo-parser
         websense-parser windows-eventlog-parser windows-eventlog-xml-parser

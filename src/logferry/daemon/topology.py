@@ -43,18 +43,20 @@ from logferry.daemon.retirement import Retirement, RunningDestination
 from logferry.daemon.stats_clock import stats_options
 from logferry.destinations.base import Heir
 from logferry.errors import LogferryError, StateError
-from logferry.pipeline.build import BuildContext, build_programs
+from logferry.pipeline.build import BuildContext, build_pipeline
 from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route
+from logferry.runtime.waiting import WaitingRoom
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Counter, Legacy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from logferry.config.options import GlobalOptions
     from logferry.daemon.queue_store import QueueStore
     from logferry.pipeline.program import Program
+    from logferry.pipeline.stations import Station
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Source
@@ -88,8 +90,11 @@ class Topology:
         environment: Environment,
         queues: QueueStore,
         programs: Mapping[str, Program],
+        stations: Sequence[Station] = (),
     ) -> None:
         self.configuration = configuration
+        self._stations = stations
+        self._waiting: WaitingRoom | None = None
         self.programs = programs
         self._environment = environment
         self._queues = queues
@@ -119,6 +124,7 @@ class Topology:
         fresh = await self._take_destinations(specs, old)
         # From here to the first await, sources that are kept change over to queues
         # that exist already, so that no record goes to a driver that has ended.
+        self._waiting = self._make_waiting_room(previous)
         kept = [spec.id for spec in sources if self._keep_source(spec, old)]
         made = [self._make_source(item, old) for item in sources if item.id not in kept]
         await self._end(old)
@@ -142,12 +148,33 @@ class Topology:
             }
             self._speaker = self.own_messages.make(pushes)
             self._speaker.start(asyncio.get_running_loop())
+        self._waiting.start(asyncio.get_running_loop())
+
+    def _make_waiting_room(self, previous: Topology | None) -> WaitingRoom:
+        """Return who ticks the stations, with what waited at them before."""
+        channels = {
+            item.id: Channel(
+                self._route_of(item.program),
+                self._environment.now,
+                Counter(),
+                is_acknowledged=True,
+            )
+            for item in self._stations
+        }
+        room = WaitingRoom(self._environment, self._stations, channels)
+        if previous is None:
+            room.restore()
+        elif previous._waiting is not None:
+            room.inherit(previous._waiting)
+        return room
 
     def hush(self) -> None:
         """Write the counts of what was held back; no marks from here on."""
         if self._speaker is not None:
             self._speaker.stop()
             self._speaker = None
+        if self._waiting is not None:
+            self._waiting.stop()
 
     def _new_retirement(self) -> Retirement:
         environment = self._environment
@@ -260,6 +287,8 @@ class Topology:
         for name, item in tuple(old.sources.items()):
             await item.source.stop()
             del old.sources[name]
+        if old._waiting is not None:
+            old._waiting.flush()
         queues = {running.queue_name for running in self.destinations.values()}
         replaced = []
         for name, running in tuple(old.destinations.items()):
@@ -277,9 +306,12 @@ class Topology:
             self.sources.setdefault(name, item)
         for name, running in other.destinations.items():
             self.destinations.setdefault(name, running)
+        self._waiting = self._waiting or other._waiting
 
     def _route(self, spec: Spec) -> Route:
-        program = self.programs[spec.id]
+        return self._route_of(self.programs[spec.id])
+
+    def _route_of(self, program: Program) -> Route:
         metrics = self._environment.metrics
         running = [self.destinations[name] for name in program.outputs]
         return Route(
@@ -347,6 +379,8 @@ class Topology:
         await asyncio.gather(*(item.source.stop() for item in self.sources.values()))
         self.sources.clear()
         self.hush()
+        if self._waiting is not None:
+            self._waiting.keep()
         grace_s = max(0.0, deadline - clock())
         await asyncio.gather(
             _stop_all(list(self.destinations.values()), grace_s),
@@ -401,9 +435,11 @@ def build_topology(
         host_name=environment.host_name,
         local_time_zone=environment.time_zone,
         started_ns=environment.started_ns,
+        post=environment.inbox.post,
     )
-    programs = build_programs(configuration, context)
-    topology = Topology(configuration, environment, queues, programs)
+    pipeline = build_pipeline(configuration, context)
+    programs = pipeline.programs
+    topology = Topology(configuration, environment, queues, programs, pipeline.stations)
     topology.own_messages = OwnMessagesPlan(
         environment,
         configuration,

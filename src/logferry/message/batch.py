@@ -23,9 +23,20 @@ class Receipt:
     responsibility for the batch (delivered, durably stored, dropped with a counted
     reason, dead-lettered) settles it. When the last one is settled, ``on_settled``
     is called once with the receipt.
+
+    A message may also wait on the way for others (``group-lines()``): what keeps it
+    *keeps* the receipt. A settled receipt gives the source its window back; only one
+    that nobody keeps may move a position: see :meth:`when_released`.
     """
 
-    __slots__ = ("_on_settled", "_pending", "message_count")
+    __slots__ = (
+        "_kept",
+        "_on_delivered",
+        "_on_released",
+        "_on_settled",
+        "_pending",
+        "message_count",
+    )
 
     def __init__(
         self, message_count: int, on_settled: Callable[[Receipt], None]
@@ -33,6 +44,9 @@ class Receipt:
         self.message_count = message_count
         self._on_settled = on_settled
         self._pending = 1
+        self._kept = 0
+        self._on_delivered: list[Callable[[], object]] | None = None
+        self._on_released: list[Callable[[], object]] | None = None
 
     def hold(self) -> None:
         """Wait for one more batch."""
@@ -44,6 +58,45 @@ class Receipt:
         self._pending -= 1
         if not self._pending:
             self._on_settled(self)
+            if self._on_delivered is not None:
+                actions, self._on_delivered = self._on_delivered, None
+                for action in actions:
+                    action()
+            self._look()
+
+    def keep(self) -> None:
+        """Note that a message of the chunk waits for others."""
+        self._kept += 1
+
+    def release(self) -> None:
+        """Note that what was made of such a message was delivered."""
+        assert self._kept > 0
+        self._kept -= 1
+        self._look()
+
+    def _look(self) -> None:
+        if self._on_released is not None and not self._kept and not self._pending:
+            actions, self._on_released = self._on_released, None
+            for action in actions:
+                action()
+
+    def when_delivered(self, action: Callable[[], object]) -> None:
+        """Call ``action`` once every batch is settled."""
+        if not self._pending:
+            action()
+        elif self._on_delivered is None:
+            self._on_delivered = [action]
+        else:
+            self._on_delivered.append(action)
+
+    def when_released(self, action: Callable[[], object]) -> None:
+        """Call ``action`` once every batch is settled and no message waits."""
+        if not self._pending and not self._kept:
+            action()
+        elif self._on_released is None:
+            self._on_released = [action]
+        else:
+            self._on_released.append(action)
 
 
 class RecordBatch:

@@ -27,8 +27,9 @@ from logferry.pipeline.tallies import Tallies
 from logferry.syslog.parse import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from logferry.codegen.correlation.correlator import Correlator
     from logferry.codegen.macros import MacroContext
     from logferry.config.nodes import LogPath
     from logferry.message.model import Message, Origin, UnixNanos
@@ -66,6 +67,7 @@ class CompiledProgram:
     lines: Callable[[bytes, int, Origin, UnixNanos], Outputs]
     frames: Callable[[list[bytes], Origin, UnixNanos], Outputs]
     messages: Callable[[list[Message], UnixNanos], Outputs]
+    correlators: tuple[Correlator, ...] = ()
 
     def explain(self) -> str:
         """Return the chosen form and the reason, for people."""
@@ -114,7 +116,9 @@ class ProgramCompiler:
         local_time_zone: str,
         pid: int,
         census: Callable[[Message], None] | None = None,
+        correlators: Mapping[str, Correlator] | None = None,
     ) -> None:
+        self._correlators = correlators or {}
         self._source_id = source_id
         self._census = census
         self._paths = paths
@@ -165,6 +169,7 @@ class ProgramCompiler:
             namespace["lines"],
             namespace["frames"],
             namespace["messages"],
+            tuple(self._correlators.values()),
         )
 
     def _place(self) -> str:
@@ -356,7 +361,13 @@ class ProgramCompiler:
                 self._constants.values["count_message"] = self._census
                 out.line("count_message(m)")
             PathWriter(
-                out, fields, self._outputs, self._macros, tallies, stop="return"
+                out,
+                fields,
+                self._outputs,
+                self._macros,
+                tallies,
+                stop="return",
+                correlators=self._correlators,
             ).write_all(self._paths)
         for output, ends in zip(self._outputs.values(), kept, strict=True):
             output.ends_with_newline = ends

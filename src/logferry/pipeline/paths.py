@@ -11,14 +11,15 @@ only messages that no other path accepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from logferry.codegen.correlation.kinds import correlates, keeps_messages
 from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, LineFields, MessageFields, Unsupported
 from logferry.codegen.filters import emit_filter
-from logferry.codegen.parsers import PARSERS, emit_parser
+from logferry.codegen.parsers import PARSERS, emit_input, emit_parser
 from logferry.codegen.patterns import PatternError
 from logferry.codegen.records import emit_key, emit_record
 from logferry.codegen.rewrites import emit_rewrite
@@ -33,7 +34,7 @@ from logferry.config.nodes import (
     Sources,
     Spec,
 )
-from logferry.message.model import Message
+from logferry.message.copying import copy_message
 from logferry.pipeline.groups import GUARDED_MIN, Group, guarded_group
 from logferry.pipeline.shapes import (
     changes_messages,
@@ -43,6 +44,7 @@ from logferry.pipeline.shapes import (
 )
 
 if TYPE_CHECKING:
+    from logferry.codegen.correlation.correlator import Correlator
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Span
@@ -96,6 +98,7 @@ class PathWriter:
         context: what macros need.
         tallies: counters of named filters, parsers and log paths.
         stop: the statement that ends work on a message (``continue``, ``return``).
+        correlators: what keeps messages back, by the ids of their stations.
 
     """
 
@@ -108,14 +111,17 @@ class PathWriter:
         tallies: Tallies,
         *,
         stop: str,
+        correlators: Mapping[str, Correlator] | None = None,
     ) -> None:
         self.out = out
+        self._correlators = correlators or {}
         self._fields = fields
         self._outputs = outputs
         self._context = context
         self._tallies = tallies
         self._stop = stop
         self._must_copy = False
+        self._taken: list[str] = []  # what says that the paths we are in took m
         self._flag_count = 0
         self._step_count = 0
 
@@ -215,7 +221,11 @@ class PathWriter:
             if skip_rest:
                 self.out.line(skip_rest)
 
+        taken = [f"{run.accepted} = True"] if run.accepted else []
+        taken += [f"{done} = True"] if done else []
+        self._taken += taken
         self._write_isolated(path, accept, is_last=is_last and run.is_last)
+        del self._taken[len(self._taken) - len(taken) :]
         if not done:
             return 0
         self.out.line(f"if not {done}:")
@@ -332,6 +342,11 @@ class PathWriter:
             self._write(step.steps, go_on)
             return
         self.out.line(f"# parser {_on_one_line(step.name)}")
+        if any(isinstance(item, Spec) and correlates(item) for item in step.steps):
+            # What it keeps it has processed.
+            self.out.line(self._tallies.parser(step.name, is_parsed=True))
+            self._write(step.steps, go_on)
+            return
         only = step.steps[0] if len(step.steps) == 1 else None
         if isinstance(only, Spec) and isinstance(self._fields, MessageFields):
             condition = emit_parser(only, self._fields, self._context)
@@ -421,6 +436,9 @@ class PathWriter:
     # -- steps ----------------------------------------------------------------------
 
     def _write_step(self, spec: Spec, go_on: _Leaf) -> None:
+        if correlates(spec):
+            self._write_station(spec, go_on)
+            return
         if spec.kind in PARSERS:
             if not isinstance(self._fields, MessageFields):
                 raise Unsupported(f"{spec.kind}() changes messages")
@@ -430,6 +448,20 @@ class PathWriter:
             return
         emit_rewrite(spec, self._fields, self._context, self.out)
         go_on()
+
+    def _write_station(self, spec: Spec, go_on: _Leaf) -> None:
+        """Write what asks a correlator which messages go on."""
+        if not isinstance(self._fields, MessageFields):
+            raise Unsupported(f"{spec.kind}() keeps messages")
+        if keeps_messages(spec):
+            for statement in self._taken:
+                self.out.line(statement)
+        take = self._fields.constants.bind(
+            self._correlators[spec.id].take, f"take_{spec.kind}"
+        )
+        text = emit_input(spec, self._fields, self._context)
+        with self.out.block(f"for m in {take}(m, {text}, clock[0]):"):
+            go_on()
 
     def _deliver(self, id_: str) -> None:
         output = self._outputs[id_]
@@ -460,26 +492,6 @@ def _on_one_line(name: str) -> str:
 
 def _nothing() -> None:
     """Write nothing: what follows comes behind all branches."""
-
-
-def copy_message(message: Message) -> Message:
-    """Return a message that can be changed without changing ``message``."""
-    copy = Message(message.origin, message.stamp, message.received)
-    copy.pri = message.pri
-    copy.host = message.host
-    copy.program = message.program
-    copy.pid = message.pid
-    copy.msgid = message.msgid
-    copy.message = message.message
-    copy.header = message.header
-    copy.raw = message.raw
-    copy.values = message.values.copy()
-    copy.types = message.types.copy()
-    copy.tags = message.tags.copy()
-    copy.utf8 = message.utf8
-    if hasattr(message, "rcptid"):
-        copy.rcptid = message.rcptid
-    return copy
 
 
 def _place_of(element: Element | Spec) -> Span | None:

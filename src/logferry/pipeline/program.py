@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from logferry.message.batch import RecordBatch
+from logferry.message.batch import Receipt, RecordBatch
 from logferry.message.model import Message, Origin, UnixNanos
 
-__all__ = ["Outputs", "Program"]
+__all__ = ["Keeper", "Outputs", "Program"]
 
 Outputs = tuple[tuple[RecordBatch, ...], ...]
 """One entry per output of the program, in order; each with its batches (by key)."""
+
+
+class Keeper(Protocol):
+    """What may keep messages of a program back, and give them later."""
+
+    holds: bool
+    """Whether messages end here, and others go on in their place."""
+
+    def claim(self, receipt: Receipt) -> None:
+        """
+        Take the receipt of what the program was just given, if something was kept.
+
+        Called after each of the three entries of the program.
+        """
+        ...
+
+    def take_released(self) -> list[Receipt]:
+        """Return what waits for the delivery of what the program just gave."""
+        ...
 
 
 class Program(Protocol):
@@ -25,6 +44,11 @@ class Program(Protocol):
     outputs: tuple[str, ...]
     flow_controlled: tuple[bool, ...]  # of each output, for this source
     source: str  # the generated code
+
+    @property
+    def correlators(self) -> tuple[Keeper, ...]:
+        """What keeps messages back on the way; nothing as a rule."""
+        ...
 
     def explain(self) -> str:
         """Return the form that was chosen, and why."""

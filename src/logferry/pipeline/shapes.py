@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logferry.codegen.correlation.kinds import correlates
 from logferry.codegen.filters import stores_matches
 from logferry.config.nodes import (
     Deliver,
@@ -47,6 +48,8 @@ def has_junction(elements: tuple[Element | Spec, ...]) -> bool:
         if isinstance(element, Junction) and not is_choice(list(element.branches)):
             return True
         if isinstance(element, ProcessStep) and has_junction(element.steps):
+            return True
+        if isinstance(element, Spec) and correlates(element):
             return True
     return False
 

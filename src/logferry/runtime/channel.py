@@ -8,8 +8,10 @@ the channel that a kept connection already holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from logferry.codegen.correlation.correlator import release
 from logferry.message.batch import Receipt
 from logferry.telemetry.counters import Counter
 
@@ -89,6 +91,7 @@ class Channel:
         """Put another program and other queues in, from the next chunk on."""
         program = route.program
         self._program = program
+        self._correlators = program.correlators
         counters = route.counters or tuple(Counter() for _ in route.pushes)
         self._outputs = tuple(
             (push, flow_controlled or self._is_acknowledged, flow_controlled, counter)
@@ -138,16 +141,32 @@ class Channel:
         self._processed.value += receipt.message_count
         self._received.value += receipt.message_count
         self._driver.value += receipt.message_count
+        # What others wait for is tracked whatever this source needs.
+        is_awaited = bool(self._correlators) and self._claim(receipt)
         for batches, (push, is_tracked, is_patient, counter) in zip(
             outputs, self._outputs, strict=True
         ):
             for batch in batches:
                 counter.value += batch.count
                 self._queued.value += batch.count
-                if is_tracked:
+                if is_tracked or is_awaited:
                     receipt.hold()
                     batch.receipt = receipt
                     batch.is_patient = is_patient
                 push(batch)
         receipt.settle()
         return receipt
+
+    def _claim(self, receipt: Receipt) -> bool:
+        """Let correlators keep the receipt; tell whether earlier ones wait for it."""
+        released: list[Receipt] = []
+        for correlator in self._correlators:
+            correlator.claim(receipt)
+            released += correlator.take_released()
+        if not released:
+            return False
+        # With several that hold messages, what one gave may wait at the next.
+        is_chain = sum(correlator.holds for correlator in self._correlators) > 1
+        wait = receipt.when_released if is_chain else receipt.when_delivered
+        wait(partial(release, released))
+        return True

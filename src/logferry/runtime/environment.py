@@ -14,6 +14,7 @@ from typing import Protocol
 
 from logferry.message.model import Monotonic, UnixNanos
 from logferry.runtime.credentials import Credentials
+from logferry.runtime.inbox import Inbox
 from logferry.runtime.stores import (
     DeadLetters,
     MemoryDeadLetters,
@@ -75,6 +76,7 @@ class Environment:
         credentials: passphrases of private keys.
         left_behind: what drivers that were stopped leave to those that take their
             place in the same process, by persist name.
+        inbox: where correlations post messages for ``internal()``.
 
     """
 
@@ -93,3 +95,4 @@ class Environment:
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)
     left_behind: dict[str, object] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
+    inbox: Inbox = field(default_factory=Inbox)

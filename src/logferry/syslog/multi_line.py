@@ -27,11 +27,14 @@ from typing import Any, Protocol, TypeAlias
 from logferry.syslog.traces import TRACES, Trace
 
 __all__ = [
+    "BREAK",
     "GarbageRule",
     "IndentedFramer",
+    "IndentedRule",
     "LineRule",
     "RecordFramer",
     "RuleFramer",
+    "SingleRule",
     "SmartRule",
     "SuffixRule",
     "Verdict",
@@ -166,6 +169,33 @@ class RuleFramer:
         self._judged_bytes = 0
         self._is_open = False
         return frames
+
+
+class SingleRule:
+    """No rule: lines belong together until something else ends their message."""
+
+    def first(self, line: bytes) -> Verdict:
+        """Wait for more."""
+        del line
+        return None
+
+    def following(self, line: bytes) -> Verdict:
+        """Wait for more."""
+        del line
+        return None
+
+
+class IndentedRule:
+    """``indented``: a line that begins with a space or a tab goes on."""
+
+    def first(self, line: bytes) -> Verdict:
+        """Wait for indented lines."""
+        del line
+        return None
+
+    def following(self, line: bytes) -> Verdict:
+        """Begin anew at a line with text that is not indented."""
+        return None if line[:1] in {b"", b" ", b"\t"} else BREAK
 
 
 class GarbageRule:

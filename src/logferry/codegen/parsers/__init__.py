@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Spec
     from logferry.config.schema import Options
 
-__all__ = ["PARSERS", "emit_parser", "make_parser"]
+__all__ = ["PARSERS", "emit_input", "emit_parser", "make_parser"]
 
 _MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = {
     "add-contextual-data": (ContextDataOptions, make_context_data),
@@ -87,11 +87,16 @@ def make_parser(spec: Spec, context: MacroContext) -> ParserFunction:
 
 def emit_parser(spec: Spec, fields: MessageFields, context: MacroContext) -> str:
     """Return a condition that parses and tells whether it could."""
-    options = cast("ParserOptions", spec.options)
     parse = make_parser(spec, context)
-    text = "m.message"
-    if options.template is not None:
-        parts = parse_template(options.template.text)
-        text = emit_template(pieces_of(parts, fields, context), fields).code
+    text = emit_input(spec, fields, context)
     name = fields.constants.bind(parse, f"parse_{spec.kind.removesuffix('-parser')}")
     return f"{name}(m, {text})"
+
+
+def emit_input(spec: Spec, fields: MessageFields, context: MacroContext) -> str:
+    """Return an expression for what is parsed."""
+    options = cast("ParserOptions", spec.options)
+    if options.template is None:
+        return "m.message"
+    parts = parse_template(options.template.text)
+    return emit_template(pieces_of(parts, fields, context), fields).code

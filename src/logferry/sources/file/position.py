@@ -97,6 +97,7 @@ class _Chunk:
     """A chunk that was handed on; ``end`` is where it ends in the file."""
 
     end: int
+    is_delivered: bool = False
     is_settled: bool = False
 
 
@@ -123,6 +124,20 @@ class Settlement:
         self._chunks.append(chunk)
         self.handed_on = end
         return chunk
+
+    def deliver(self, chunk: _Chunk) -> bool:
+        """
+        Note that ``chunk`` was delivered; true when it was the oldest that was not.
+
+        It may yet have messages that wait for others on their way.
+        """
+        chunk.is_delivered = True
+        for item in self._chunks:
+            if item is chunk:
+                return True
+            if not item.is_delivered:
+                return False
+        return True
 
     def settle(self, chunk: _Chunk) -> bool:
         """Note that ``chunk`` was settled; true when the offset moved."""

@@ -10,6 +10,7 @@ after they moved, and at stop.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from logferry.message.model import Origin
@@ -250,8 +251,9 @@ class FilesReader:
             return
 
         def on_settled(receipt: Receipt) -> None:
-            is_oldest = settlement.settle(chunk)
+            is_oldest = settlement.deliver(chunk)
             self._window.give_back(receipt.message_count, is_progress=is_oldest)
+            receipt.when_released(partial(settlement.settle, chunk))
             self._schedule()
 
         if isinstance(frames, bytes):

@@ -4,7 +4,8 @@ The ``internal()`` source: our own events as messages.
 Facility syslog, severity of the event, PROGRAM ``syslog-ng`` (what filters of existing
 configurations look for), our own PID. Events are collected and delivered once per turn
 of the event loop; a bounded backlog keeps what came before the source existed, or
-while it is held back.
+while it is held back. Messages that correlations make (``inject-mode(internal)``)
+come along.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from logferry.config.kinds import Integer
 from logferry.config.schema import Option
+from logferry.message.copying import copy_message
 from logferry.message.model import Message, Origin, Stamp
 from logferry.message.timestamps import local_offset
 from logferry.sources.base import SourceKind
@@ -68,10 +70,20 @@ class InternalSource:
         """Begin to deliver, with what the log remembers from before."""
         self._loop = asyncio.get_running_loop()
         self._environment.log.subscribe(self.on_event)
+        self._environment.inbox.subscribe(self.on_message)
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
-        self._backlog.append(self._message(event))
+        self._take(self._message(event))
+
+    def on_message(self, message: Message) -> None:
+        """Take a message that a correlation made."""
+        message = copy_message(message)
+        message.tags += [tag for tag in self._tags if tag not in message.tags]
+        self._take(message)
+
+    def _take(self, message: Message) -> None:
+        self._backlog.append(message)
         if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True
             self._loop.call_soon(self._flush)
@@ -100,6 +112,7 @@ class InternalSource:
     async def stop(self) -> None:
         """Deliver what waits and stop listening to the log."""
         self._environment.log.unsubscribe(self.on_event)
+        self._environment.inbox.unsubscribe(self.on_message)
         self._flush()
         self._loop = None
 

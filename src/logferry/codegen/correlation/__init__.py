@@ -1,0 +1,1 @@
+"""Correlation: messages that wait for others, and what is made of them together."""

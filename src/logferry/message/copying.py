@@ -1,0 +1,27 @@
+"""Copies of messages."""
+
+from __future__ import annotations
+
+from logferry.message.model import Message
+
+__all__ = ["copy_message"]
+
+
+def copy_message(message: Message) -> Message:
+    """Return a message that can be changed without changing ``message``."""
+    copy = Message(message.origin, message.stamp, message.received)
+    copy.pri = message.pri
+    copy.host = message.host
+    copy.program = message.program
+    copy.pid = message.pid
+    copy.msgid = message.msgid
+    copy.message = message.message
+    copy.header = message.header
+    copy.raw = message.raw
+    copy.values = message.values.copy()
+    copy.types = message.types.copy()
+    copy.tags = message.tags.copy()
+    copy.utf8 = message.utf8
+    if hasattr(message, "rcptid"):
+        copy.rcptid = message.rcptid
+    return copy
