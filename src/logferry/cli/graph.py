@@ -2,15 +2,18 @@
 Draws log paths as an SVG picture: messages go from left to right.
 
 Each log path is a band of boxes; a junction splits it into branches that come together
-again, an embedded ``log`` ends where it ends. The picture needs no other file and
-follows the reader's light or dark colours.
+again, an embedded ``log`` ends where it ends. Sources that follow each other stand
+above each other, and so do destinations. The picture needs no other file and follows
+the reader's light or dark colours.
 """
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 from logferry.config.graph import Box, Fork, Item, Row, graph_of
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-_CHAR = 7.0
+_CHAR = 7.3  # of 12px; the widest common monospace font has 7.25
+_COLUMNS_MAX = 56
 _LINE = 16.0
 _PAD = 10.0
 _GAP = 26.0
@@ -28,7 +32,8 @@ _MARGIN = 20.0
 _STYLE = """
 text { font: 12px ui-monospace, monospace; fill: #222; }
 .title { font-weight: bold; }
-.label { fill: #777; font-size: 11px; }
+.label { fill: #666; font-size: 11px; }
+svg { background: #fff; }
 rect { stroke: #666; fill: #fff; }
 .source { fill: #e3f2e1; } .destination { fill: #dfeaf8; } .filter { fill: #fdf3d8; }
 .rewrite, .parser { fill: #efe6f6; }
@@ -36,7 +41,8 @@ rect { stroke: #666; fill: #fff; }
 path { stroke: #666; fill: none; }
 @media (prefers-color-scheme: dark) {
   svg { background: #1b1b1b; }
-  text { fill: #ddd; } .label { fill: #999; }
+  text { fill: #ddd; } .label { fill: #aaa; }
+  rect, path { stroke: #999; } .band { stroke: #555; }
   .source { fill: #24402a; } .destination { fill: #1f3450; }
   .filter { fill: #4a3f1c; } .rewrite, .parser { fill: #3b2c4a; }
 }
@@ -51,6 +57,40 @@ class _Size:
     height: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Boxes above each other: what follows them gets the messages of all."""
+
+    boxes: tuple[Box, ...]
+    is_last: bool
+
+    @property
+    def begins(self) -> bool:
+        """Tell whether it is sources, to which no line leads."""
+        return self.boxes[0].kind == "source"
+
+
+_Part: TypeAlias = Item | _Stack
+
+
+def _parts(row: Row) -> list[_Part]:
+    """Return the items of ``row`` with neighbours of one kind as stacks."""
+    found: list[_Part] = []
+    for kind, group in groupby(row.items, _stacked_kind):
+        items = list(group)
+        boxes = tuple(item for item in items if isinstance(item, Box))
+        if kind and len(boxes) > 1:
+            found.append(_Stack(boxes, boxes[-1] is row.items[-1]))
+        else:
+            found += items
+    return found
+
+
+def _stacked_kind(item: Item) -> str:
+    is_stacked = isinstance(item, Box) and item.kind in {"source", "destination"}
+    return item.kind if is_stacked else ""
+
+
 class _Drawing:
     """Collects the elements of the picture."""
 
@@ -59,7 +99,7 @@ class _Drawing:
 
     # -- sizes --------------------------------------------------------------------
 
-    def size(self, item: Item | Row) -> _Size:
+    def size(self, item: _Part | Row) -> _Size:
         """Return what ``item`` takes."""
         match item:
             case Box():
@@ -70,8 +110,14 @@ class _Drawing:
                 width = max((size.width for size in sizes), default=0.0)
                 height = sum(size.height + _PAD for size in sizes) - _PAD
                 return _Size(width + 2 * _GAP, max(height, _LINE))
-            case Row(items=items):
-                sizes = [self.size(part) for part in items]
+            case _Stack(boxes):
+                sizes = [self.size(box) for box in boxes]
+                width = max(size.width for size in sizes) + 2 * _GAP
+                if item.begins or item.is_last:
+                    width -= _GAP
+                return _Size(width, sum(size.height + _PAD for size in sizes) - _PAD)
+            case Row():
+                sizes = [self.size(part) for part in _parts(item)]
                 width = sum(size.width + _GAP for size in sizes) - _GAP
                 label = len(_label(item)) * _CHAR
                 height = max((size.height for size in sizes), default=_LINE)
@@ -89,7 +135,7 @@ class _Drawing:
             self.text(label, x, y + _LINE - 4, "label")
         middle = y + top + (size.height - top) / 2
         right = x
-        for index, item in enumerate(row.items):
+        for index, item in enumerate(_parts(row)):
             if index:
                 self.line(right, middle, right + _GAP, middle)
                 right += _GAP
@@ -97,10 +143,13 @@ class _Drawing:
             right += self.size(item).width
         return middle, right
 
-    def item(self, item: Item, x: float, middle: float) -> None:
-        """Draw a box or fork around the line ``middle``."""
+    def item(self, item: _Part, x: float, middle: float) -> None:
+        """Draw a box, stack or fork around the line ``middle``."""
         if isinstance(item, Box):
             self.box(item, x, middle)
+            return
+        if isinstance(item, _Stack):
+            self.stack(item, x, middle)
             return
         size = self.size(item)
         y = middle - size.height / 2
@@ -111,6 +160,23 @@ class _Drawing:
                 self.line(end, at, x + size.width - _GAP, at)
                 self.curve(x + size.width - _GAP, at, x + size.width, middle)
             y += self.size(row).height + _PAD
+
+    def stack(self, stack: _Stack, x: float, middle: float) -> None:
+        """Draw boxes above each other around the line ``middle``."""
+        size = self.size(stack)
+        left = x if stack.begins else x + _GAP
+        y = middle - size.height / 2
+        for box in stack.boxes:
+            part = self.size(box)
+            at = y + part.height / 2
+            self.box(box, left, at)
+            if not stack.begins:
+                self.curve(x, middle, left, at)
+            if stack.begins or not stack.is_last:
+                right = x + size.width - _GAP
+                self.line(left + part.width, at, right, at)
+                self.curve(right, at, x + size.width, middle)
+            y += part.height + _PAD
 
     def box(self, box: Box, x: float, middle: float) -> None:
         """Draw one element."""
@@ -128,7 +194,8 @@ class _Drawing:
     def text(self, text: str, x: float, y: float, kind: str) -> None:
         """Write one line."""
         style = f' class="{kind}"' if kind else ""
-        self.parts.append(f'<text{style} x="{x:.0f}" y="{y:.0f}">{escape(text)}</text>')
+        shown = escape(text).replace("  ", "\u00a0\u00a0")  # pictures drop two spaces
+        self.parts.append(f'<text{style} x="{x:.0f}" y="{y:.0f}">{shown}</text>')
 
     def line(self, x1: float, y1: float, x2: float, y2: float) -> None:
         """Draw a straight line."""
@@ -166,7 +233,19 @@ def draw(configuration: Configuration) -> str:
 
 
 def _texts(box: Box) -> tuple[str, ...]:
-    return (f"{box.kind} {box.name}".strip(), *box.lines)
+    """Return the lines in a box: each member of a pool has its own."""
+    texts = [f"{box.kind} {box.name}".strip()]
+    for line in box.lines:
+        first, *more = line.split("; ")
+        for text in (first, *(f"  {member}" for member in more)):
+            texts += textwrap.wrap(
+                text,
+                _COLUMNS_MAX,
+                subsequent_indent="    ",
+                drop_whitespace=False,
+                break_on_hyphens=False,
+            )
+    return tuple(texts)
 
 
 def _label(row: Row) -> str:

@@ -102,6 +102,20 @@ class _Codes:
             return None
         return frozenset(found)
 
+    def show(self, codes: frozenset[int]) -> str:
+        """Return ``codes`` in words, neighbours as a range: the first word of each."""
+        names = {code: word for word, code in reversed(self.words)}
+        shown: list[str] = []
+        ordered = sorted(codes)
+        while ordered:
+            count = 1
+            while count < len(ordered) and ordered[count] == ordered[0] + count:
+                count += 1
+            words = [names.get(code, str(code)) for code in ordered[:count]]
+            shown += [f"{words[0]}..{words[-1]}"] if count > 2 else words
+            del ordered[:count]
+        return ", ".join(shown)
+
     def _code(self, argument: Argument, scope: Scope) -> int | None:
         word = (text_of(argument) or "").lower()
         names = dict(self.words)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Fork", "Item", "Row", "graph_of", "graph_text"]
 
-_TEXT_WIDTH_MAX = 60
+_TEXT_WIDTH_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ def _condition(options: Options) -> str:
 
 def _driver(spec: Spec) -> str:
     """Return a driver with where it reads from or delivers to."""
-    where = "; ".join(_places(spec.options))
-    return f"{spec.kind}({_short(where)})"
+    where = "; ".join(_short(place) for place in _places(spec.options))
+    return f"{spec.kind}({where})"
 
 
 def _places(options: Any) -> Iterator[str]:
@@ -167,22 +167,27 @@ def _places(options: Any) -> Iterator[str]:
     for server in getattr(failover, "servers", None) or ():
         yield f"or {server}"
     for server in getattr(failover, "server", None) or ():
-        yield f"or {getattr(server, 'host', server)}"
+        yield from (f"or {place}" for place in _places(server))
 
 
 def expression_text(expression: FilterExpression) -> str:
-    """Return a filter as the configuration writes it, shortened."""
+    """Return a filter as the configuration writes it, with shortened arguments."""
     match expression:
         case And(parts):
-            return _short(" and ".join(_part(part) for part in parts))
+            return " and ".join(_part(part) for part in parts)
         case Or(parts):
-            return _short(" or ".join(_part(part) for part in parts))
+            return " or ".join(_part(part) for part in parts)
         case Not(part):
-            return _short(f"not {_part(part)}")
+            return f"not {_part(part)}"
         case Comparison(left, operator, right):
             return _short(f"{_template(left)} {operator} {_template(right)}")
         case FilterCall(name, options):
-            return f"{name}({_short(_argument(options))})"
+            value = _condition(options)
+            words = [
+                _short(_argument(options)),
+                *([f"value({value})"] if value else []),
+            ]
+            return f"{name}({' '.join(words)})"
         case FilterReference(name):
             return f"filter({name})"
 
@@ -200,6 +205,9 @@ def _argument(options: Options) -> str:
     for item in options.table().values():
         if item.positional:
             value = getattr(options, item.attribute)
+            show = getattr(item.kind, "show", None)
+            if show is not None:
+                return str(show(value))
             if isinstance(value, frozenset | set):
                 return ", ".join(str(entry) for entry in sorted(value))
             if isinstance(value, tuple):
