@@ -15,19 +15,46 @@ plan prescribes allow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 from logferry.policy.strategy import is_better
-from sim.simulator import LEASE_RECORDS, WINDOW_LEASES, Mode, Session, World
+from logferry.queues.memory import MemoryQueue
+from sim.simulator import LEASE_RECORDS, WINDOW_LEASES, Loss, Mode, Session, World
 
 
 def broken_laws(world: World) -> list[str]:
     """Return the laws that ``world`` broke, each as a sentence."""
-    return [*_safety(world), *_liveness(world), *_order(world), *_frenzy(world)]
+    window_records = WINDOW_LEASES * LEASE_RECORDS
+    return [
+        *safety(world, window_records),
+        *_liveness(world),
+        *_order(world),
+        *_frenzy(world),
+    ]
 
 
-def _safety(world: World) -> Iterator[str]:
+class Audited(Protocol):
+    """What the laws of safety ask of a world."""
+
+    accepted: list[int]
+    losses: list[Loss]
+    queue: MemoryQueue
+
+    @property
+    def sessions(self) -> Sequence[Arrivals]:
+        """All connections that ever were."""
+
+
+class Arrivals(Protocol):
+    """What arrived on one connection."""
+
+    received: list[int]
+
+
+def safety(world: Audited, window_records: int) -> Iterator[str]:
+    """Yield the laws of safety that ``world`` broke."""
     arrivals = Counter(n for session in world.sessions for n in session.received)
     accepted = set(world.accepted)
     if extra := arrivals.keys() - accepted:
@@ -39,7 +66,7 @@ def _safety(world: World) -> Iterator[str]:
         if count > 1 + unacked[number]:
             yield f"record {number} arrived {count} times, {unacked[number]} losses"
     for loss in world.losses:
-        if len(loss.unacked) > WINDOW_LEASES * LEASE_RECORDS:
+        if len(loss.unacked) > window_records:
             yield f"more than one window unacknowledged at {loss.at}"
     ledger = world.queue.ledger
     if ledger.accepted != len(accepted) or ledger.queued() != world.queue.count:

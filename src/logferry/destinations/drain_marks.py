@@ -32,7 +32,7 @@ class DrainMarks:
         self._key = f"{owner}.drained"
         self._names = set(_read(state.get(self._key)))
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         """Tell whether the server called ``name`` is drained."""
         return name in self._names
 

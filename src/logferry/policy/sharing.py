@@ -12,8 +12,9 @@ ones of the best class (``ServerPlan``: tier, priority; spares come after all ot
 are *eligible*: only they get records.
 
 *Order.* First whoever has the fewest bytes under way for its weight; among equals,
-whoever got the fewest bytes for its weight so far. A partner that becomes eligible
-starts where the others are: what it missed while it was away is gone.
+whoever got the fewest bytes for its weight so far. The memory is short: a partner that
+was away, or slow when there was much to do, is made up for with at most
+``_MEMORY_SENDS`` turns.
 
 *Switches.* Whenever a partner stops being eligible, what it would have got goes to the
 others. That is a switch, with the same facts as a switch of a failover list: from whom,
@@ -24,7 +25,7 @@ come back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop
 
@@ -33,6 +34,11 @@ from logferry.policy.pool import ServerPlan
 __all__ = ["Move", "Partner", "Sharing"]
 
 _NAMES_SHOWN_MAX = 5
+
+_MEMORY_SENDS = 4
+"""A partner may be ahead of the others by so many sends of the usual size."""
+
+_USUAL_SHARE = 1 / 16  # of the last one in the moving average
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Partner:
         self.is_spare = is_spare
         self.is_connected = False
         self.is_drained = False
-        self.served = 0.0  # bytes for its weight, since it was last eligible
+        self.served = 0.0  # bytes for its weight, lately
 
     @property
     def name(self) -> str:
@@ -108,6 +114,7 @@ class Sharing:
         self.partners: list[Partner] = []
         self._eligible: dict[Partner, None] = {}  # an ordered set
         self._left: list[_Left] = []
+        self._usual_bytes = 0.0
 
     # -- facts ------------------------------------------------------------------
 
@@ -128,19 +135,19 @@ class Sharing:
         partner.is_connected = False
         self._review(reason, now, resent)
 
-    def drain(self, partner: Partner, now: float) -> None:
-        """Send nothing new to ``partner``."""
-        partner.is_drained = True
+    def keep_out(self, drained: Container[str], now: float) -> None:
+        """Send nothing new to partners with these names; the last one is needed."""
+        for partner in self.partners:
+            partner.is_drained = partner.name in drained
+        if self.partners and all(item.is_drained for item in self.partners):
+            self.partners[0].is_drained = False
         self._review("drained", now)
-
-    def undrain(self, partner: Partner, now: float) -> None:
-        """Let ``partner`` be used again."""
-        partner.is_drained = False
-        self._review("a better server is back", now)
 
     def on_sent(self, partner: Partner, byte_count: int) -> None:
         """``partner`` was given so many bytes."""
         partner.served += byte_count / partner.plan.weight
+        before = self._usual_bytes or byte_count
+        self._usual_bytes = before + (byte_count - before) * _USUAL_SHARE
 
     # -- answers ----------------------------------------------------------------
 
@@ -155,6 +162,10 @@ class Sharing:
 
     def order(self, under_way_bytes: Callable[[Partner], int]) -> Iterator[Partner]:
         """Yield who may be given records, the best choice first."""
+        least = min((item.served for item in self._eligible), default=0.0)
+        most = least + _MEMORY_SENDS * self._usual_bytes
+        for item in self._eligible:
+            item.served = min(item.served, most)
         heap = [
             (under_way_bytes(item) / item.plan.weight, item.served, rank, item)
             for rank, item in enumerate(self._eligible)
@@ -170,13 +181,13 @@ class Sharing:
         left, self._left = self._left, []
         moves = []
         for item in left:
-            others = [other for other in self._eligible if other is not item.partner]
+            # A name may come back as another partner: that is no switch either.
+            name = item.partner.name
+            others = [other for other in self._eligible if other.name != name]
             if others:
                 gap_s = max(0.0, now - item.at)
                 to = _names(others)
-                moves.append(
-                    Move(item.partner.name, to, item.reason, gap_s, item.resent)
-                )
+                moves.append(Move(name, to, item.reason, gap_s, item.resent))
         return moves
 
     # -- transitions ------------------------------------------------------------
@@ -187,10 +198,6 @@ class Sharing:
         ready = [item for item in self.partners if item.is_ready]
         best = min((item.class_ for item in ready), default=None)
         self._eligible = {item: None for item in ready if item.class_ == best}
-        stayed = [item.served for item in self._eligible if item in before]
-        for item in self._eligible:
-            if item not in before:
-                item.served = min(stayed, default=0.0)
         self._left += [
             _Left(item, now, reason, resent)
             for item in before

@@ -58,10 +58,25 @@ def test_equals_take_turns_by_what_they_got_for_their_weight():
 def test_who_comes_back_does_not_get_all_that_it_missed():
     stage = Stage(A, B)
     stage.lose("b")
-    stage.sharing.on_sent(stage.by_name["a"], 1_000_000)
+    for _ in range(1000):
+        stage.sharing.on_sent(stage.by_name["a"], 100)
     stage.gain("b")
-    stage.sharing.on_sent(stage.by_name["b"], 1)
-    assert stage.order() == "a b"
+    turns = ""
+    while not turns.endswith("a"):
+        turns += stage.order().split()[0]
+        stage.sharing.on_sent(stage.by_name[turns[-1]], 100)
+    assert turns == "b" * 4 + "a"
+
+
+def test_who_was_fast_in_busy_times_is_not_starved_in_quiet_ones():
+    stage = Stage(A, B)
+    for _ in range(1000):  # b's window is full, a takes everything
+        stage.sharing.on_sent(stage.by_name["a"], 100)
+    turns = ""
+    while not turns.endswith("a"):
+        turns += stage.order().split()[0]
+        stage.sharing.on_sent(stage.by_name[turns[-1]], 100)
+    assert turns == "b" * 4 + "a"
 
 
 def test_spares_are_used_only_while_no_target_is_ready():
@@ -86,10 +101,18 @@ def test_a_higher_tier_waits_until_the_lower_one_is_gone():
 
 def test_drained_partners_get_nothing():
     stage = Stage(A, B)
-    stage.sharing.drain(stage.by_name["a"], 1.0)
+    stage.sharing.keep_out({"a"}, 1.0)
     assert stage.order() == "b"
-    stage.sharing.undrain(stage.by_name["a"], 1.0)
+    stage.sharing.keep_out(set(), 1.0)
     assert stage.eligible() == "a b"
+
+
+def test_with_everybody_drained_the_first_is_used_until_another_may_be():
+    stage = Stage(A, B)
+    stage.sharing.keep_out({"a", "b"}, 1.0)
+    assert stage.eligible() == "a"
+    stage.sharing.keep_out({"a"}, 2.0)
+    assert stage.eligible() == "b"
 
 
 def test_a_loss_is_a_switch_to_the_others():
@@ -127,13 +150,20 @@ def test_a_spare_is_left_when_a_target_is_back():
 
 def test_drain_and_the_end_of_a_membership_are_switches():
     stage = Stage(A, B, C)
-    stage.sharing.drain(stage.by_name["a"], 1.0)
+    stage.sharing.keep_out({"a"}, 1.0)
     stage.sharing.set_partners([stage.by_name[name] for name in ("a", "c")], 2.0)
     moves = stage.sharing.take_moves(2.0)
     assert [(move.from_, move.to, move.reason) for move in moves] == [
         ("a", "c", "drained"),
         ("b", "c", "no member any more"),
     ]
+
+
+def test_a_name_that_comes_back_as_a_new_partner_was_never_left():
+    stage = Stage(A)
+    stage.sharing.set_partners([Partner(A)], 1.0)
+    stage.sharing.on_connected(stage.sharing.partners[0], 2.0)
+    assert stage.sharing.take_moves(2.0) == []
 
 
 def test_many_names_are_cut_short():

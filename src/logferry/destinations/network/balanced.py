@@ -155,11 +155,9 @@ class BalancedDestination:
                 target.partner.plan = plan  # weight and priority may have changed
                 self._targets[target.partner] = target
         self._leaving |= {target for known in before.values() for target in known}
-        for partner in self._targets:
-            partner.is_drained = partner.name in self._drains
-        if all(partner.is_drained for partner in self._targets):
-            next(iter(self._targets)).is_drained = False  # the last one is needed
-        self.sharing.set_partners(list(self._targets), self._environment.clock())
+        now = self._environment.clock()
+        self.sharing.set_partners(list(self._targets), now)
+        self.sharing.keep_out(self._drains, now)
 
     def _make(self, plan: ServerPlan, *, is_spare: bool) -> _Target:
         return _Target(Partner(plan, is_spare=is_spare), self)
@@ -296,10 +294,9 @@ class BalancedDestination:
         if all(item.is_drained for item in others):
             raise StateError("the last server cannot be drained")
         self._drains.add(name)
+        self.sharing.keep_out(self._drains, self._environment.clock())
         for target in self._named(name):
-            if not target.partner.is_drained:
-                self.sharing.drain(target.partner, self._environment.clock())
-                self._tasks.start(self._end(target), f"drain {name}")
+            self._tasks.start(self._end(target), f"drain {name}")
 
     async def _end(self, target: _Target) -> None:
         """Let a drained target finish, then hang up."""
@@ -316,8 +313,11 @@ class BalancedDestination:
         for target in self._named(name):
             if target.partner.is_drained:
                 self._forget_connection(target)  # if it still has one, it is ending
-                self.sharing.undrain(target.partner, self._environment.clock())
                 self._tasks.start(self._begin(target), f"undrain {name}")
+        self.sharing.keep_out(self._drains, self._environment.clock())
+        for target in self._targets.values():  # one that was used for want of others
+            if target.partner.is_drained and target.line.is_started:
+                self._tasks.start(self._end(target), f"drain {target.name}")
 
     async def _begin(self, target: _Target) -> None:
         await target.line.stop()

@@ -159,6 +159,7 @@ class StreamDestination:
         for server in driver.policy.servers:
             if server.name == name:
                 driver.undrain(server)
+        self._keep_drained()  # one that was used for want of others
 
     def describe(self, now: float) -> dict[str, object]:
         """Return state and servers for ``ctl pool``; durations in seconds."""
