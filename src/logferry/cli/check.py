@@ -13,7 +13,7 @@ from logferry.config.diagnostics import LANGUAGE_RULES, did_you_mean
 from logferry.config.lint import RULES, lint
 from logferry.config.load import load_configuration
 from logferry.config.report import render_diagnostics
-from logferry.daemon.process import local_time_zone
+from logferry.daemon.local_zone import local_time_zone
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.registry import default_registry
 from logferry.daemon.topology import build_topology

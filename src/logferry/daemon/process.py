@@ -14,7 +14,6 @@ import gc
 import os
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -31,6 +30,7 @@ from logferry.daemon.dead_letters import (
     SqliteDeadLetters,
 )
 from logferry.daemon.identity import find_identity
+from logferry.daemon.local_zone import local_time_zone
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.reload import Reload
 from logferry.daemon.selflog import Verbosity
@@ -393,20 +393,3 @@ class Daemon:
         if self._options.pid_file:
             with contextlib.suppress(OSError):  # no longer ours to remove
                 Path(self._options.pid_file).unlink()
-
-
-def local_time_zone() -> str:
-    """Return the name of the system's zone, or its present offset."""
-    name = os.environ.get("TZ", "").lstrip(":")
-    if name:
-        return name
-    try:
-        target = str(Path("/etc/localtime").resolve())
-    except OSError:
-        target = ""
-    _, marker, zone = target.partition("/zoneinfo/")
-    if marker:
-        return zone
-    offset_s = time.localtime().tm_gmtoff
-    sign = "-" if offset_s < 0 else "+"
-    return f"{sign}{abs(offset_s) // 3600:02}:{abs(offset_s) % 3600 // 60:02}"
