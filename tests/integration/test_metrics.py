@@ -631,3 +631,84 @@ async def test_legacy_rows_can_be_had_in_prometheus_form(tmp_path):
         full = await daemon.ctl("STATS", "PROMETHEUS", "WITH_LEGACY")
     assert "syslogng_source_processed" not in plain
     assert 'syslogng_source_processed{id="s_net",stat_instance=""} 0' in full
+
+
+async def legacy_value(daemon: Daemon, *row: str) -> dict[str, float]:
+    """Return the types of a CSV row that only it has, equal in both formats."""
+    rows = rows_of(await daemon.ctl("STATS", "CSV"))
+    found = {key[3]: value[1] for key, value in rows.items() if key[:3] == row}
+    samples = parse_prometheus(await daemon.ctl("STATS", "PROMETHEUS", "WITH_LEGACY"))
+    component = row[0].replace(".", "_").replace("-", "_")
+    for kind, value in found.items():
+        labels = {"id": row[1], "stat_instance": row[2]}
+        shown = value_of(samples, f"{component}_{kind}", **labels)
+        assert shown is None or shown == value or kind.startswith("eps")
+    return found
+
+
+async def test_sizes_rates_and_cuts_have_the_rows_of_the_reference(tmp_path):
+    scene = Scene()
+    more = f"""
+destination d_file {{ file("{tmp_path}/out.log" truncate-size(30)); }};
+destination d_cut {{
+    network("{HOST}" port({scene.out}) persist-name("cut") truncate-size(20));
+}};
+log {{ source(s_net); destination(d_net); }};
+log {{ source(s_net); destination(d_file); destination(d_cut); }};
+"""
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(1, path=more), tmp_path) as daemon,
+    ):
+        lines = [b"<13>Nov 21 12:00:00 h app: " + b"x" * size for size in (3, 8)]
+        async with Sender(HOST, scene.port) as sender:
+            for line in lines:
+                await sender.send_raw(line + b"\n")
+            await out.wait_for_lines(2)
+            path = tmp_path / "out.log"
+            async with asyncio.timeout(10):
+                while not path.exists() or path.stat().st_size < 60:
+                    await asyncio.sleep(0.02)
+        source = await legacy_value(daemon, "src.network", "s_net#0", f"tcp,{HOST}")
+        sent = await legacy_value(
+            daemon, "dst.network", "d_net#0", f"tcp,{HOST}:{scene.out}"
+        )
+        cut = await legacy_value(
+            daemon, "dst.network", "d_cut#0", f"tcp,{HOST}:{scene.out}"
+        )
+        written = await legacy_value(daemon, "dst.file", "d_file#0", str(path))
+        assert (source["msg_size_max"], source["msg_size_avg"]) == (35, 32)
+        # The host is ours: the name of the sender's address.
+        assert sent["msg_size_max"] - sent["msg_size_avg"] == 3
+        assert (sent["truncated_count"], sent["truncated_bytes"]) == (0, 0)
+        assert (cut["msg_size_max"], cut["truncated_count"]) == (20, 2)
+        assert cut["truncated_bytes"] == 2 * sent["msg_size_max"] - 5 - 2 * 20
+        assert (written["msg_size_max"], written["truncated_count"]) == (30, 2)
+        assert written["truncated_bytes"] > 0
+        for row in (source, sent, written):
+            assert {"eps_last_1h", "eps_last_24h", "eps_since_start"} <= row.keys()
+
+
+async def test_latency_of_acknowledgements_is_told_by_server(tmp_path):
+    scene = Scene()
+    async with (
+        Collector(HOST, scene.out) as out,
+        Daemon(scene.text(0), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, scene.port) as sender:
+            await sender.send(10)
+            await out.wait_for_lines(10)
+        shown = {}
+
+        def is_measured(_, samples) -> bool:
+            for share in ("0.5", "0.9", "0.99"):
+                shown[share] = value_of(
+                    samples,
+                    "output_server_ack_latency_seconds",
+                    server=HOST,
+                    quantile=share,
+                )
+            return all(shown.values())
+
+        await eventually(daemon, is_measured)
+    assert 0 < shown["0.5"] <= shown["0.9"] <= shown["0.99"] < 5

@@ -54,7 +54,8 @@ def emit_record(rendering: Rendering, fields: Fields, context: MacroContext) -> 
     if "no-multi-line" in rendering.flags and isinstance(fields, MessageFields):
         code = f"{fields.constants.bind(_one_line, 'one_line')}({code})"
     if rendering.truncate_size >= 0:
-        code = f"({code})[:{rendering.truncate_size}]"
+        cut = fields.constants.bind(rendering.cutter.cut, "cut")
+        code = f"{cut}({code}, {rendering.truncate_size})"
         record = Record(code, ends_with_newline=False)
     if rendering.pad_size:
         padded = fields.constants.bind(_padded, "padded")

@@ -8,6 +8,8 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
+from logferry.telemetry.flows import Cutter
+
 if TYPE_CHECKING:
     from logferry.config.nodes import TemplateText
 
@@ -47,6 +49,7 @@ class Rendering:
             unreserved characters, RFC 3986) or ``path``.
         head: template of a line that is written before each record, escaped like
             the key: what a record's delivery needs to know of its message.
+        cutter: what ``truncate_size`` is done with.
         pad_size: every record gets this size, filled up with NUL; 0 leaves it alone.
         suppress_s: how long repeated messages are held back; 0 is not at all.
         sequence: numbers for ``[meta sequenceId]``, shared by all sources.
@@ -69,6 +72,7 @@ class Rendering:
     sequence: Iterator[int] = field(
         default_factory=partial(count, 1), compare=False, repr=False
     )
+    cutter: Cutter = field(default_factory=Cutter, compare=False, repr=False)
     flags: frozenset[str] = frozenset()
 
     @property

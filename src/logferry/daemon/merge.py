@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 __all__ = ["merge_answers"]
 
-_GAUGES_OF_TIME = ("_latency_seconds", "_age_seconds", "_stamp_seconds")
+_LARGEST = (
+    *("_latency_seconds", "_age_seconds", "_stamp_seconds", ";stamp", ".stamp"),
+    *("msg_size_max", "msg_size_avg", "batch_size_max", "batch_size_avg"),
+)
 """Series of which the largest counts, not the sum."""
 
 
@@ -54,7 +57,7 @@ def _add_up(answers: Sequence[str], separator: str) -> str:
             value = _number(number) if found else None
             if value is None:
                 sums.setdefault(line, None)
-            elif any(part in name for part in _GAUGES_OF_TIME):
+            elif any(part in name for part in _LARGEST):
                 sums[name] = max(sums.get(name) or 0, value)
             else:
                 sums[name] = (sums.get(name) or 0) + value

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from logferry.telemetry.events import Event, Level
+from logferry.telemetry.flows import SAMPLE_INTERVAL_S
 
 if TYPE_CHECKING:
     from logferry.config.options import GlobalOptions, StatsOptions
@@ -91,6 +92,7 @@ class StatsClock:
         metrics.dynamics_max = options.max_dynamics
         self._options = options
         self._arm("news", _NEWS_INTERVAL_S)
+        self._arm("sample", SAMPLE_INTERVAL_S)
         self._arm("sweep", options.lifetime / _SWEEPS_PER_LIFETIME)
         if options.freq:
             self._arm("log", options.freq)
@@ -110,6 +112,8 @@ class StatsClock:
             self._environment.metrics.expire(now, self._options.lifetime)
         elif name == "health":
             self._measure()
+        elif name == "sample":
+            self._environment.metrics.sample_flows()
         else:
             self._environment.log.emit(self.statistics())
         self._arm(name, delay_s)

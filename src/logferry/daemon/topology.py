@@ -49,6 +49,7 @@ from logferry.runtime.channel import Channel, Route
 from logferry.runtime.waiting import WaitingRoom
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Counter, Legacy
+from logferry.telemetry.flows import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Source
+    from logferry.telemetry.flows import Cutter, Flow
 
 __all__ = ["Topology", "build_topology"]
 
@@ -100,6 +102,7 @@ class Topology:
         self._queues = queues
         self.sources: dict[str, _RunningSource] = {}
         self.destinations: dict[str, RunningDestination] = {}
+        self.cutters: dict[str, Cutter] = {}  # by destination
         self._switched_off: set[str] = set()  # by hand
         self.retirement: Retirement  # from ``start`` on, one for all topologies
         self.own_messages: OwnMessagesPlan | None = None
@@ -122,6 +125,7 @@ class Topology:
         )
         self.retirement = previous.retirement if previous else self._new_retirement()
         fresh = await self._take_destinations(specs, old)
+        self._join_cutters()
         # From here to the first await, sources that are kept change over to queues
         # that exist already, so that no record goes to a driver that has ended.
         self._waiting = self._make_waiting_room(previous)
@@ -255,6 +259,7 @@ class Topology:
             self._environment.now,
             metrics.counter("", legacy=Legacy("source", _group(spec), "", _PROCESSED)),
             driver=self._driver_counter(spec),
+            flow=self._driver_flow(spec),
             received=metrics.counter(
                 "", legacy=Legacy("center", "", "received", _PROCESSED)
             ),
@@ -276,10 +281,21 @@ class Topology:
         """Return the counter of a source that has none by client or by file."""
         if spec.kind in _COUNTING_KINDS:
             return None
-        instance = str(getattr(spec.options, "path", "") or "")
         return self._environment.metrics.counter(
-            "", legacy=Legacy(f"src.{spec.kind}", spec.id, instance, _PROCESSED)
+            "", legacy=Legacy(*_source_row(spec), _PROCESSED)
         )
+
+    def _driver_flow(self, spec: Spec) -> Flow | None:
+        if spec.kind in _COUNTING_KINDS:
+            return None
+        return self._environment.metrics.flow(_source_row(spec), newline_bytes=0)
+
+    def _join_cutters(self) -> None:
+        """Let ``truncate-size()`` count where its destination's rows are."""
+        for name, cutter in self.cutters.items():
+            destination = self.destinations[name].destination
+            if isinstance(destination, Measured):
+                cutter.owner = destination
 
     async def _end(self, old: Topology) -> None:
         """Stop the drivers that have no equal here: sources first."""
@@ -440,6 +456,7 @@ def build_topology(
     pipeline = build_pipeline(configuration, context)
     programs = pipeline.programs
     topology = Topology(configuration, environment, queues, programs, pipeline.stations)
+    topology.cutters = {name: item.cutter for name, item in renderings.items()}
     topology.own_messages = OwnMessagesPlan(
         environment,
         configuration,
@@ -478,6 +495,11 @@ def _check_persist_names(specs: list[tuple[bool, Spec]]) -> None:
 def _group(spec: Spec) -> str:
     """Return the name of the statement that a driver belongs to."""
     return spec.id.partition("#")[0]
+
+
+def _source_row(spec: Spec) -> tuple[str, str, str]:
+    instance = str(getattr(spec.options, "path", "") or "")
+    return f"src.{spec.kind}", spec.id, instance
 
 
 def _is_same(old: Spec, new: Spec) -> bool:

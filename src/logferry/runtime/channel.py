@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from logferry.message.model import Message, Origin, UnixNanos
     from logferry.pipeline.program import Outputs, Program
     from logferry.queues.queue import PushResult
+    from logferry.telemetry.flows import Flow
 
 __all__ = ["Channel", "Route"]
 
@@ -62,6 +63,7 @@ class Channel:
         processed: counts messages, as do the next two.
         received: those of all sources together.
         driver: those of this driver, where it does not count them by client or file.
+        flow: measures what ``driver`` counts.
         queued: counts the records handed to any destination.
         is_acknowledged: the source remembers a position and must know when its
             messages were delivered on every path, flow-controlled or not.
@@ -76,6 +78,7 @@ class Channel:
         *,
         received: Counter | None = None,
         driver: Counter | None = None,
+        flow: Flow | None = None,
         queued: Counter | None = None,
         is_acknowledged: bool = False,
     ) -> None:
@@ -83,6 +86,7 @@ class Channel:
         self._processed = processed
         self._received = received or Counter()
         self._driver = driver or Counter()
+        self._flow = flow
         self._queued = queued or Counter()
         self._is_acknowledged = is_acknowledged
         self.replace(route)
@@ -113,6 +117,8 @@ class Channel:
     ) -> Receipt:
         """Take complete lines; see :class:`logferry.pipeline.program.Program`."""
         count = chunk.count(b"\n")
+        if self._flow is not None:
+            self._flow.note(chunk, count)
         outputs = self._program.lines(chunk, count, origin, self._now())
         return self._hand_out(outputs, Receipt(count, on_settled))
 
@@ -124,6 +130,8 @@ class Channel:
     ) -> Receipt:
         """Take frames."""
         receipt = Receipt(len(frames), on_settled)
+        if self._flow is not None:
+            self._flow.note_frames(frames, sum(map(len, frames)))
         return self._hand_out(
             self._program.frames(frames, origin, self._now()), receipt
         )
@@ -135,6 +143,8 @@ class Channel:
     ) -> Receipt:
         """Take messages."""
         receipt = Receipt(len(messages), on_settled)
+        if self._flow is not None:
+            self._flow.count += len(messages)  # they never were bytes
         return self._hand_out(self._program.messages(messages, self._now()), receipt)
 
     def _hand_out(self, outputs: Outputs, receipt: Receipt) -> Receipt:

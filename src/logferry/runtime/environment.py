@@ -96,3 +96,7 @@ class Environment:
     left_behind: dict[str, object] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
     inbox: Inbox = field(default_factory=Inbox)
+
+    def __post_init__(self) -> None:
+        """Let rates be measured with our clock."""
+        self.metrics.clock = self.clock

@@ -21,7 +21,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from logferry.telemetry.flows import Flow
+
 __all__ = ["Counter", "Kind", "Legacy", "Metrics", "Series"]
+
+
+_SIZES = ("msg_size_max", "msg_size_avg")
+_RATES = ("eps_last_1h", "eps_last_24h", "eps_since_start")
+_BATCHES = ("batch_size_max", "batch_size_avg")
+_TRUNCATIONS = ("truncated_count", "truncated_bytes")
 
 
 class Kind(StrEnum):
@@ -93,6 +101,9 @@ class Metrics:
     def __init__(self) -> None:
         self._series: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
         self._refreshers: list[Callable[[], None]] = []
+        self._flows: dict[tuple[str, str, str], Flow] = {}
+        self.clock: Callable[[], float] = float
+        """Monotonic seconds; rates are measured with it."""
         self._unlisted = Counter()  # what is counted beyond the bound
         self._dynamics_count = 0
         self.level = 0
@@ -162,6 +173,61 @@ class Metrics:
         """Return a gauge: see :meth:`counter`."""
         return self.counter(name, labels, level=level, legacy=legacy, kind=Kind.GAUGE)
 
+    def flow(
+        self,
+        row: tuple[str, str, str],
+        *,
+        level: int = 0,
+        newline_bytes: int = 1,
+        has_batches: bool = False,
+        has_truncation: bool = False,
+    ) -> Flow:
+        """
+        Return what measures the messages of ``row``, made at its first use.
+
+        Args:
+            row: component, id and instance in the classic CSV.
+            level: the lowest ``stats(level())`` at which it is shown.
+            newline_bytes: see ``Flow``.
+            has_batches: show ``batch_size_max`` and ``batch_size_avg``.
+            has_truncation: show ``truncated_count`` and ``truncated_bytes``.
+
+        """
+        flow = self._flows.get(row)
+        kinds = [*_SIZES, *_RATES]
+        kinds += [*_BATCHES] if has_batches else []
+        for kind in kinds:
+            self.gauge("", level=level, legacy=Legacy(*row, kind))
+        for kind in _TRUNCATIONS if has_truncation else ():
+            self.counter("", level=level, legacy=Legacy(*row, kind))
+        if flow is None:
+            flow = self._flows[row] = Flow(self.clock(), newline_bytes)
+        return flow
+
+    def discard_flow(self, row: tuple[str, str, str]) -> None:
+        """Forget what measures ``row``, if it is there."""
+        if self._flows.pop(row, None) is not None:
+            for kind in (*_SIZES, *_RATES, *_BATCHES, *_TRUNCATIONS):
+                self._series.pop((repr(Legacy(*row, kind)), ()), None)
+
+    def sample_flows(self) -> None:
+        """Let rates know the past; every ``flows.SAMPLE_INTERVAL_S``."""
+        for flow in self._flows.values():
+            flow.sample()
+
+    def _refresh_flows(self) -> None:
+        now = self.clock()
+        for row, flow in self._flows.items():
+            sizes = (flow.largest, flow.average)
+            batches = (flow.batch_largest, flow.batch_average)
+            cuts = (flow.truncated_count, flow.truncated_bytes)
+            values = (*sizes, *flow.rates(now), *batches, *cuts)
+            kinds = (*_SIZES, *_RATES, *_BATCHES, *_TRUNCATIONS)
+            for kind, value in zip(kinds, values, strict=True):
+                series = self._series.get((repr(Legacy(*row, kind)), ()))
+                if series is not None:
+                    series.counter.value = value
+
     def discard(self, name: str, labels: Mapping[str, str]) -> None:
         """Forget one series, if it is there: what it counted has ended."""
         series = self._series.pop((name, tuple(sorted(labels.items()))), None)
@@ -183,6 +249,9 @@ class Metrics:
             elif now - series.moved_at >= lifetime_s:
                 del self._series[key]
                 self._dynamics_count -= 1
+                if series.legacy is not None:
+                    row = series.legacy
+                    self.discard_flow((row.component, row.id, row.instance))
 
     def on_read(self, refresh: Callable[[], None]) -> None:
         """Call ``refresh`` before the series are read, for values kept elsewhere."""
@@ -190,6 +259,10 @@ class Metrics:
 
     def remove_orphans(self) -> None:
         """Forget series that nobody counts any more."""
+        for series in tuple(self._series.values()):
+            if series.orphaned and series.legacy is not None:
+                legacy = series.legacy
+                self._flows.pop((legacy.component, legacy.id, legacy.instance), None)
         self._series = {
             key: series for key, series in self._series.items() if not series.orphaned
         }
@@ -203,4 +276,5 @@ class Metrics:
         """Iterate over all series in the order of their making."""
         for refresh in self._refreshers:
             refresh()
+        self._refresh_flows()
         return iter(tuple(self._series.values()))

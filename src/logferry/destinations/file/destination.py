@@ -21,6 +21,7 @@ from logferry.errors import StorageFailed
 from logferry.limits import LEASE_BYTES_MAX
 from logferry.policy.throttle import TokenBucket
 from logferry.telemetry.counters import Counter, Legacy, Metrics
+from logferry.telemetry.flows import Flow
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -42,12 +43,15 @@ _THROTTLE_POLL_S = 0.01
 class _Target:
     """One concrete file: its writer, what waits for it, and its counters."""
 
-    __slots__ = ("path", "processed", "queued", "stuck", "writer", "written")
+    __slots__ = ("flow", "path", "processed", "queued", "stuck", "writer", "written")
 
     def __init__(self, path: str, metrics: Metrics, driver: str) -> None:
         self.path = path
         self.writer: FileWriter | None = None
         self.stuck: deque[Lease] = deque()
+        self.flow = metrics.flow(
+            ("dst.file", driver, path), level=1, has_truncation=True
+        )
         self.processed = metrics.counter(
             "", level=1, legacy=Legacy("dst.file", driver, path, "processed")
         )
@@ -87,6 +91,8 @@ class FileDestination:
         self._queue = queue
         self._time_reap_s = self._options.reap_after_s()
         self._targets: dict[bytes, _Target] = {}
+        self.flow = Flow()
+        """Of the file written first: what ``truncate-size()`` cuts counts there."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -134,6 +140,7 @@ class FileDestination:
             self._throttle.take(lease.batch.count, self._environment.clock())
         target = self._target(lease.batch.key)
         target.processed.add(lease.batch.count)
+        target.flow.note(lease.batch.data, lease.batch.count, lease.batch.ends)
         if target.stuck:
             target.stuck.append(lease)
             target.note_stuck()
@@ -158,6 +165,10 @@ class FileDestination:
         if target is None:
             path = key.decode("utf-8", "surrogateescape")
             target = _Target(path, self._environment.metrics, self.id)
+            if not self._targets:  # before it is written, who cuts cannot know it
+                cut, self.flow = self.flow, target.flow
+                target.flow.truncated_count += cut.truncated_count
+                target.flow.truncated_bytes += cut.truncated_bytes
             self._targets[key] = target
         return target
 

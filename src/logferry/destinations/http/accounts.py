@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from logferry.policy.health import Fitness
 from logferry.telemetry.counters import Legacy
+from logferry.telemetry.quantiles import Durations, show_latency
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -56,6 +57,7 @@ class Accounts:
             legacy=Legacy(*row, "queued"),
         )
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
+        self.flow = metrics.flow(row, has_batches=True)
         self._retries = metrics.counter("output_event_retries_total", labels)
         self._batches = metrics.counter("output_batches_total", labels)
         self._bytes = metrics.counter("output_event_bytes_total", labels, level=1)
@@ -86,6 +88,12 @@ class Accounts:
             series.up.value = int(is_up)
             series.in_flight.value = report.in_flight
             series.latency_s.value = report.latency_s
+            show_latency(
+                self._metrics,
+                "output_target_request_latency_seconds",
+                {**self._labels, "target": report.target.name},
+                series.durations,
+            )
         self._unreachable.value = int(not is_any_up)
 
     def close(self) -> None:
@@ -113,11 +121,16 @@ class Accounts:
         if not 200 <= code < 300:
             self._targets[target].failures.value += 1
 
+    def on_latency(self, target: Server, latency_s: float) -> None:
+        """``target`` took so long to answer."""
+        self._targets[target].durations.add(latency_s)
+
     def on_delivered(self, url: str, count: int, size: int) -> None:
         """The target ``url`` took a batch of ``count`` records and ``size`` bytes."""
         self._delivered.value += count
         self._batches.value += 1
         self._bytes.value += size
+        self.flow.note_batch(size)
         self._events[url].value += count
 
 
@@ -130,3 +143,4 @@ class _TargetSeries:
         self.latency_s = metrics.gauge("output_target_latency_seconds", labels)
         self.events = metrics.counter("output_target_events_total", labels)
         self.failures = metrics.counter("output_target_failures_total", labels)
+        self.durations = Durations()

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from logferry.policy.retry import Wait
     from logferry.queues.queue import Lease, PushResult, Queue
     from logferry.runtime.environment import Environment
+    from logferry.telemetry.flows import Flow
 
 __all__ = ["HttpDestination"]
 
@@ -157,8 +158,14 @@ class HttpDestination:
         self._schedule()
         self._arm_timer()
 
+    @property
+    def flow(self) -> Flow:
+        """What measures our messages."""
+        return self._accounts.flow
+
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in."""
+        self._accounts.flow.note(batch.data, batch.count, batch.ends)
         result = self._queue.push(batch)
         self._schedule()
         return result

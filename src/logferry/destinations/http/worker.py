@@ -174,6 +174,7 @@ class Worker:
         latency_s = clock() - started_at
         code = reply.status
         shared.accounts.on_request(target, code, is_retry=step.tries > 1)
+        shared.accounts.on_latency(target, latency_s)
         self._owner.on_latency(latency_s, is_overload=code in OVERLOAD_CODES)
         verdict = shared.statuses.verdict(code)
         self._last_text = reply.text

@@ -77,6 +77,9 @@ class LocalDestination:
         self._processed = environment.metrics.counter(
             "", legacy=Legacy(f"dst.{spec.kind}", spec.id, name, "processed")
         )
+        self.flow = environment.metrics.flow(
+            (f"dst.{spec.kind}", spec.id, name), has_truncation=True
+        )
         self._written = environment.metrics.counter(
             "output_events_total",
             {"driver": spec.kind, "name": name, "id": spec.id, "result": "delivered"},
@@ -91,6 +94,7 @@ class LocalDestination:
 
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in."""
+        self.flow.note(batch.data, batch.count, batch.ends)
         result = self._queue.push(batch)
         self._processed.add(batch.count)
         self._schedule()

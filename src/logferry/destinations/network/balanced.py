@@ -94,6 +94,7 @@ class BalancedDestination:
         self._environment = environment
         self._queue = queue
         self._accounts = Accounts(spec, setup, environment.metrics, queue)
+        self.flow = self._accounts.flow
         self._members = setup.members(environment)
         self._drains = DrainMarks(environment.state, setup.queue_name)
         self._head_count = len(setup.options.heads)
@@ -222,6 +223,7 @@ class BalancedDestination:
 
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in and send them in this turn of the event loop."""
+        self.flow.note(batch.data, batch.count, batch.ends)
         result = self._queue.push(batch)
         self.schedule()
         return result

@@ -53,6 +53,7 @@ class DatagramDestination:
         self._queue = queue
         self._server = Server(self._setup.host, 0)
         self.accounts = Accounts(spec, self._setup, environment.metrics, queue)
+        self.flow = self.accounts.flow
         self._tasks = Tasks(environment.log)
         self._sock: socket.socket | None = None
         self._spoofer: Spoofer | None = None
@@ -122,6 +123,7 @@ class DatagramDestination:
 
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in."""
+        self.accounts.flow.note(batch.data, batch.count, batch.ends)
         result = self._queue.push(batch)
         self._schedule()
         return result

@@ -46,6 +46,7 @@ class StreamDestination:
         self._environment = environment
         self._queue = queue
         self._accounts = Accounts(spec, setup, environment.metrics, queue)
+        self.flow = self._accounts.flow
         self._members = setup.members(environment)
         self._line = Line(
             setup,
@@ -109,6 +110,7 @@ class StreamDestination:
 
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in and send them in this turn of the event loop."""
+        self.flow.note(batch.data, batch.count, batch.ends)
         result = self._queue.push(batch)
         if not self._is_pump_due and self._line.is_connected:
             assert self._loop is not None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.telemetry.counters import Legacy
+from logferry.telemetry.quantiles import Durations, show_latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,8 +67,10 @@ class Accounts:
             legacy=Legacy(*row, "queued"),
         )
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
+        self.flow = metrics.flow(row, has_truncation=True)
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
         self._switches = metrics.counter("output_server_switches_total", self._labels)
+        self._latencies: dict[str, Durations] = {}  # by server
         self._in_flight = metrics.gauge("output_in_flight_events", self._labels)
         self._pool: Callable[[], Sequence[ServerReport]] = tuple
         self._clock: Callable[[], float] = float
@@ -106,6 +109,10 @@ class Accounts:
             for name in _SERVER_GAUGES:
                 self._metrics.discard(name, {**self._labels, "server": server})
 
+    def latency(self, server: Server) -> Durations:
+        """Return what is told how long acknowledgements of ``server`` take."""
+        return self._latencies.setdefault(server.name, Durations())
+
     def _show_server(self, report: ServerReport, now: float) -> None:
         since = report.since
         values = (
@@ -119,6 +126,11 @@ class Accounts:
         labels = {**self._labels, "server": report.server.name}
         for name, value in zip(_SERVER_GAUGES, values, strict=True):
             self._metrics.gauge(name, labels).value = value + 0  # True is 1
+        latency = self._latencies.get(report.server.name)
+        if latency is not None:
+            show_latency(
+                self._metrics, "output_server_ack_latency_seconds", labels, latency
+            )
 
     def close(self) -> None:
         """Copy the ledger a last time and stop looking at the queue."""

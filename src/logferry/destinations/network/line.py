@@ -228,6 +228,7 @@ class Line:
             delivery_timeout_s=self._options.delivery_timeout,
             is_closed_by_input=self._options.close_on_input,
             may_send=self._owner.may_send,
+            latency=self.accounts.latency(server),
         )
         self._environment.log.emit(
             events.ConnectionEstablished(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from logferry.errors import ConnectionLost, TimedOut, TransportError
 from logferry.limits import LEASE_BYTES_MAX, SEND_WINDOW_BYTES
+from logferry.telemetry.quantiles import Durations
 
 if TYPE_CHECKING:
     import asyncio
@@ -77,6 +78,7 @@ class Session:
         delivery_timeout_s: no progress for so long means death; 0 is for ever.
         is_closed_by_input: whatever the peer sends ends the connection.
         may_send: asked before records are taken from the queue.
+        latency: told how long acknowledgements take, one write at a time.
 
     """
 
@@ -93,6 +95,7 @@ class Session:
         delivery_timeout_s: float,
         is_closed_by_input: bool,
         may_send: Callable[[], bool] = lambda: True,
+        latency: Durations | None = None,
     ) -> None:
         self.stream = stream
         self._queue = queue
@@ -104,6 +107,8 @@ class Session:
         self._delivery_timeout_s = delivery_timeout_s
         self._is_closed_by_input = is_closed_by_input
         self._may_send = may_send
+        self._latency = latency or Durations()
+        self._timed: tuple[int, float] | None = None  # (end offset, sent at)
         self._under_way: deque[tuple[int, Lease]] = deque()  # (end offset, lease)
         self._settled_bytes = 0
         self._progress_at: float = clock()
@@ -149,6 +154,8 @@ class Session:
         if stream.plain_bytes > first_byte:
             self._owner.on_sent(stream.plain_bytes - first_byte)
             if self._under_way and not self._is_over:
+                if self._timed is None:
+                    self._timed = (self._under_way[-1][0], self._clock())
                 self._poll_early()
 
     def _poll_early(self) -> None:
@@ -245,6 +252,9 @@ class Session:
         if covered > self._settled_bytes:
             self._settled_bytes = covered
             self._progress_at = self._clock()
+            if self._timed is not None and covered >= self._timed[0]:
+                self._latency.add(self._progress_at - self._timed[1])
+                self._timed = None
         count = 0
         while under_way and under_way[0][0] <= covered:
             _, lease = under_way.popleft()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from logferry.sources.file.opened import OpenedFile
     from logferry.sources.file.options import FollowOptions
     from logferry.telemetry.counters import Counter
+    from logferry.telemetry.flows import Flow
 
 __all__ = ["FilesReader"]
 
@@ -41,14 +42,15 @@ _POLL_S: Final = 1.0
 class _Path:
     """A followed path and what its messages share."""
 
-    __slots__ = ("followed", "is_ready", "origin", "processed")
+    __slots__ = ("flow", "followed", "is_ready", "origin", "processed")
 
     def __init__(
-        self, followed: FollowedPath, origin: Origin, processed: Counter
+        self, followed: FollowedPath, origin: Origin, processed: Counter, flow: Flow
     ) -> None:
         self.followed = followed
         self.origin = origin
         self.processed = processed
+        self.flow = flow
         self.is_ready = False
 
 
@@ -116,7 +118,9 @@ class FilesReader:
             on_advance,
             self._take_over,
         )
-        self._paths[path] = _Path(followed, self._origin(path), self._count(path))
+        self._paths[path] = _Path(
+            followed, self._origin(path), self._count(path), self._flow(path)
+        )
         followed.start(reads_old=reads_old, is_optional=is_optional)
         self.check(path)
 
@@ -142,6 +146,10 @@ class FilesReader:
             local=True,
             file_name=path.encode("utf-8", "surrogateescape"),
         )
+
+    def _flow(self, path: str) -> Flow:
+        row = (f"src.{self._driver}", self._id, path)
+        return self._environment.metrics.flow(row, newline_bytes=0)
 
     def _count(self, path: str) -> Counter:
         return self._environment.metrics.counter(
@@ -258,7 +266,9 @@ class FilesReader:
 
         if isinstance(frames, bytes):
             receipt = self._intake.lines(frames, item.origin, on_settled)
+            item.flow.note(frames, receipt.message_count)
         else:
+            item.flow.note_frames(frames, sum(map(len, frames)))
             receipt = self._intake.frames(frames, item.origin, on_settled)
         item.processed.add(receipt.message_count)
         self._window.take(receipt.message_count)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 
 if TYPE_CHECKING:
+    from logferry.telemetry.flows import Flow
     from logferry.sources.network.connection import Connection
 
 __all__ = ["ClientAccount", "SourceAccounts"]
@@ -31,12 +32,21 @@ class ClientAccount:
 
     events: Counter
     event_bytes: Counter
+    flow: Flow
     connection_count: int = 0
 
-    def count(self, events: int, event_bytes: int) -> None:
-        """Count one chunk."""
-        self.events.value += events
-        self.event_bytes.value += event_bytes
+    def count_chunk(self, data: bytes, count: int) -> None:
+        """Count ``count`` lines."""
+        self.events.value += count
+        self.event_bytes.value += len(data)
+        self.flow.note(data, count)
+
+    def count_frames(self, frames: list[bytes]) -> None:
+        """Count messages that came one by one."""
+        size = sum(map(len, frames))
+        self.events.value += len(frames)
+        self.event_bytes.value += size
+        self.flow.note_frames(frames, size)
 
 
 class SourceAccounts:
@@ -107,7 +117,7 @@ class SourceAccounts:
             if len(self._clients) >= CLIENTS_MAX:
                 self._forget_one()
             labels = {**self._labels, "peer_address": address}
-            row = (f"src.{self._kind}", self._id, f"{self._word},{address}")
+            row = self._row(address)
             metrics = self._metrics
             account = self._clients[address] = ClientAccount(
                 metrics.counter(
@@ -118,8 +128,12 @@ class SourceAccounts:
                     legacy_level=0,
                 ),
                 metrics.counter("input_event_bytes_total", labels, level=1),
+                metrics.flow(row, newline_bytes=0),
             )
         return account
+
+    def _row(self, address: str) -> tuple[str, str, str]:
+        return f"src.{self._kind}", self._id, f"{self._word},{address}"
 
     def _forget_one(self) -> None:
         for address, account in self._clients.items():
@@ -128,6 +142,7 @@ class SourceAccounts:
                 labels = {**self._labels, "peer_address": address}
                 self._metrics.discard("input_events_total", labels)
                 self._metrics.discard("input_event_bytes_total", labels)
+                self._metrics.discard_flow(self._row(address))
                 return
 
     def on_error(self, reason: str, **details: str) -> None:

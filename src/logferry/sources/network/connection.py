@@ -341,9 +341,10 @@ class Connection:
             receipt = self._intake.frames(frames, self._origin, self._on_settled)
         self._unacked_count += receipt.message_count
         if self.account is not None:
-            is_chunk = isinstance(frames, bytes)
-            length = len(frames) if is_chunk else sum(map(len, frames))  # type: ignore[arg-type]
-            self.account.count(receipt.message_count, length)
+            if isinstance(frames, bytes):
+                self.account.count_chunk(frames, receipt.message_count)
+            else:
+                self.account.count_frames(frames)
         self._check_window()
 
     def _on_settled(self, receipt: Receipt) -> None:

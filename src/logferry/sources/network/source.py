@@ -368,7 +368,7 @@ class NetworkSource:
             local = sender.target_ip, sender.target_port
         origin = self._origin((sender[0], sender[1]), local, name, 17)
         receipt = self._intake.frames(frames, origin, self._on_settled)
-        self._accounts.client(sender[0]).count(len(frames), sum(map(len, frames)))
+        self._accounts.client(sender[0]).count_frames(frames)
         self._unacked_count += receipt.message_count
         if self._unacked_count >= self._options.log_iw_size:
             assert self._receiver is not None
