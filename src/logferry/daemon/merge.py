@@ -12,7 +12,14 @@ from collections.abc import Sequence
 __all__ = ["merge_answers"]
 
 _LARGEST = (
-    *("_latency_seconds", "_age_seconds", "_stamp_seconds", ";stamp", ".stamp"),
+    *(
+        "_latency_seconds",
+        "_age_seconds",
+        "timestamp_seconds",
+        "stats_level",
+        ";stamp",
+        ".stamp",
+    ),
     *("msg_size_max", "msg_size_avg", "batch_size_max", "batch_size_avg"),
 )
 """Series of which the largest counts, not the sum."""

@@ -178,6 +178,7 @@ class Daemon:
             await topology.start()
             self.topology = topology
             self._apply_options()
+            self._note_configuration(is_good=True)
             await self._open_page()
             # The socket last: who can talk to us may rely on everything else.
             if self._options.control:
@@ -250,6 +251,19 @@ class Daemon:
             ]
         paths += [Path(name) for name in (options.control, options.pid_file) if name]
         return paths
+
+    def _note_configuration(self, *, is_good: bool) -> None:
+        """Show when a configuration was read, when with success, and how old it is."""
+        gauge = self.environment.metrics.gauge
+        now_s = self.environment.now() // 1_000_000_000
+        gauge("last_config_reload_timestamp_seconds").value = now_s
+        if is_good:
+            gauge("last_successful_config_reload_timestamp_seconds").value = now_s
+            with contextlib.suppress(OSError):
+                modified_s = int(self._options.config_file.stat().st_mtime)
+                gauge(
+                    "last_config_file_modification_timestamp_seconds"
+                ).value = modified_s
 
     def _apply_options(self) -> None:
         """Take over what the configuration says of counters and stores."""
@@ -354,6 +368,7 @@ class Daemon:
             self._service.reloading()
             self.topology, problem = await self._reload.replace(self.topology)
             self._apply_options()
+            self._note_configuration(is_good=not problem)
             try:
                 await self._open_page()
             except LogferryError as error:

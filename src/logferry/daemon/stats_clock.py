@@ -89,6 +89,7 @@ class StatsClock:
         self.stop()
         metrics = self._environment.metrics
         metrics.level = options.level
+        metrics.gauge("stats_level").value = options.level
         metrics.dynamics_max = options.max_dynamics
         self._options = options
         self._arm("news", _NEWS_INTERVAL_S)

@@ -98,5 +98,6 @@ class Environment:
     inbox: Inbox = field(default_factory=Inbox)
 
     def __post_init__(self) -> None:
-        """Let rates be measured with our clock."""
+        """Let rates be measured with our clocks."""
         self.metrics.clock = self.clock
+        self.metrics.now = self.now

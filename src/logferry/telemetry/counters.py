@@ -104,6 +104,8 @@ class Metrics:
         self._flows: dict[tuple[str, str, str], Flow] = {}
         self.clock: Callable[[], float] = float
         """Monotonic seconds; rates are measured with it."""
+        self.now: Callable[[], int] = int
+        """The wall clock in nanoseconds; rows carry stamps of it."""
         self._unlisted = Counter()  # what is counted beyond the bound
         self._dynamics_count = 0
         self.level = 0
@@ -204,11 +206,15 @@ class Metrics:
             flow = self._flows[row] = Flow(self.clock(), newline_bytes)
         return flow
 
+    def discard_row(self, row: tuple[str, str, str], kind: str) -> None:
+        """Forget a row that only the classic CSV has, if it is there."""
+        self._series.pop((repr(Legacy(*row, kind)), ()), None)
+
     def discard_flow(self, row: tuple[str, str, str]) -> None:
         """Forget what measures ``row``, if it is there."""
         if self._flows.pop(row, None) is not None:
             for kind in (*_SIZES, *_RATES, *_BATCHES, *_TRUNCATIONS):
-                self._series.pop((repr(Legacy(*row, kind)), ()), None)
+                self.discard_row(row, kind)
 
     def sample_flows(self) -> None:
         """Let rates know the past; every ``flows.SAMPLE_INTERVAL_S``."""

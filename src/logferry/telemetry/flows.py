@@ -11,8 +11,8 @@ forwarding it. So a large batch is looked at in strides: from the end of one lin
 ``STRIDE_BYTES`` ahead and back to the newline before; only when there is none within a
 stride, a line is longer than it, and is measured. Besides, every 64th large batch
 is measured whole, and every small one. *The maximum is exact from 4 KiB on and for
-whoever sends a little at a time; among shorter messages in dense traffic it is that of a
-sample.*
+whoever sends a little at a time; among shorter messages in dense traffic it is that of
+a sample.*
 
 Rates need the past: a count is remembered every five minutes for an hour and
 every hour for a day, at ``sample``.

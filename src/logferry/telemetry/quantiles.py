@@ -1,5 +1,5 @@
 """
-How long something takes, as quantiles: half, nine of ten, 99 of 100 took at most so long.
+How long something takes, as quantiles: half of it, or 99 of 100, took at most so long.
 
 A histogram with buckets that grow by a quarter: from 10 microseconds to 1000 seconds
 in 84 numbers, each quantile within 12 % of the truth. What happened lately counts for
@@ -51,10 +51,10 @@ class Durations:
         if not self._total:
             return 0.0
         rest = share * self._total
-        for index, count in enumerate(self._buckets):
-            rest -= count
-            if rest <= 0 and count:
-                break
+        index = -1
+        while rest > 0:
+            index += 1
+            rest -= self._buckets[index]
         if not index:
             return _SMALLEST_S
         # The middle of the bucket, geometrically.
@@ -64,7 +64,9 @@ class Durations:
 def show_latency(
     metrics: Metrics, name: str, labels: Mapping[str, str], durations: Durations
 ) -> None:
-    """Show ``durations`` as gauges with the label ``quantile``."""
+    """Show ``durations``, if there are any, as gauges with the label ``quantile``."""
+    if not durations.quantile(1.0):
+        return
     for share in QUANTILES:
         gauge = metrics.gauge(name, {**labels, "quantile": str(share)})
         gauge.value = round(durations.quantile(share), 6)

@@ -57,6 +57,7 @@ class Accounts:
             legacy=Legacy(*row, "queued"),
         )
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
+        self._memory = metrics.gauge("", legacy=Legacy(*row, "memory_usage"))
         self.flow = metrics.flow(row, has_batches=True)
         self._retries = metrics.counter("output_event_retries_total", labels)
         self._batches = metrics.counter("output_batches_total", labels)
@@ -77,6 +78,7 @@ class Accounts:
         """Copy what others count: reading it costs nothing until somebody asks."""
         ledger = self._queue.ledger
         self._queued.value = self._queue.count
+        self._memory.value = getattr(self._queue, "memory_bytes", self._queue.bytes)
         self._dropped.value = ledger.dropped_count
         self._processed.value = ledger.accepted + ledger.rejected.total()
         now = self._clock()

@@ -67,6 +67,7 @@ class Accounts:
             legacy=Legacy(*row, "queued"),
         )
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
+        self._memory = metrics.gauge("", legacy=Legacy(*row, "memory_usage"))
         self.flow = metrics.flow(row, has_truncation=True)
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
         self._switches = metrics.counter("output_server_switches_total", self._labels)
@@ -98,6 +99,7 @@ class Accounts:
         """Copy the queue's ledger: reading it costs nothing until somebody asks."""
         ledger = self._queue.ledger
         self._queued.value = self._queue.count
+        self._memory.value = getattr(self._queue, "memory_bytes", self._queue.bytes)
         self._dropped.value = ledger.dropped_count
         self._processed.value = ledger.accepted + ledger.rejected.total()
         self._in_flight.value = self._count_in_flight()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 
 if TYPE_CHECKING:
-    from logferry.telemetry.flows import Flow
     from logferry.sources.network.connection import Connection
+    from logferry.telemetry.flows import Flow
 
 __all__ = ["ClientAccount", "SourceAccounts"]
 
@@ -33,6 +33,8 @@ class ClientAccount:
     events: Counter
     event_bytes: Counter
     flow: Flow
+    stamp: Counter
+    now: Callable[[], int]
     connection_count: int = 0
 
     def count_chunk(self, data: bytes, count: int) -> None:
@@ -40,6 +42,7 @@ class ClientAccount:
         self.events.value += count
         self.event_bytes.value += len(data)
         self.flow.note(data, count)
+        self.stamp.value = self.now() // 1_000_000_000
 
     def count_frames(self, frames: list[bytes]) -> None:
         """Count messages that came one by one."""
@@ -47,6 +50,7 @@ class ClientAccount:
         self.events.value += len(frames)
         self.event_bytes.value += size
         self.flow.note_frames(frames, size)
+        self.stamp.value = self.now() // 1_000_000_000
 
 
 class SourceAccounts:
@@ -129,6 +133,8 @@ class SourceAccounts:
                 ),
                 metrics.counter("input_event_bytes_total", labels, level=1),
                 metrics.flow(row, newline_bytes=0),
+                metrics.gauge("", legacy=Legacy(*row, "stamp")),
+                metrics.now,
             )
         return account
 
@@ -142,6 +148,7 @@ class SourceAccounts:
                 labels = {**self._labels, "peer_address": address}
                 self._metrics.discard("input_events_total", labels)
                 self._metrics.discard("input_event_bytes_total", labels)
+                self._metrics.discard_row(self._row(address), "stamp")
                 self._metrics.discard_flow(self._row(address))
                 return
 

@@ -1,0 +1,285 @@
+"""The counters that ``test_metrics.py`` has not: drive the event, read the number."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import logferry
+from helpers.collector import Collector, Sender
+from helpers.daemon import Daemon, free_port
+from helpers.metrics import Sample, parse_prometheus, rows_of, value_of
+from helpers.web import Request, Response, WebServer
+
+pytestmark = pytest.mark.integration
+
+HOST = "127.0.0.1"
+NAMES = re.compile(
+    r'"((?:input|output|socket|route|filtered|parsed|classified|ledger|dead_letters'
+    r'|io_worker|mainloop|memory_queue|disk_queue|last|stats)_[a-z_]+)"'
+)
+
+
+def counter_names() -> set[str]:
+    """Return the names of series that stand in the program."""
+    names = set()
+    for path in Path(logferry.__path__[0]).rglob("*.py"):
+        for line in path.read_text().splitlines():
+            is_made = re.search(
+                r"(counter|gauge|_count|show_latency)\(|^ +\"|= \"", line
+            )
+            if is_made:
+                names.update(NAMES.findall(line))
+    ending = re.compile(
+        "_(total|bytes|events|capacity|seconds|available|connections|unreachable|"
+        "active|up|drained|probes|workers|in_flight|level)$"
+    )
+    return {name for name in names if ending.search(name)}
+
+
+def test_every_counter_is_read_in_a_test():
+    names = counter_names()
+    assert len(names) > 50  # the search works
+    tests = "".join(
+        path.read_text() for path in Path(__file__).parent.rglob("test_*.py")
+    )
+    assert sorted(name for name in names if name not in tests) == []
+
+
+async def both(daemon: Daemon) -> tuple[dict, list[Sample]]:
+    csv = rows_of(await daemon.ctl("STATS", "CSV"))
+    return csv, parse_prometheus(await daemon.ctl("STATS", "PROMETHEUS"))
+
+
+async def shown(daemon: Daemon, name: str, value: float, **labels: str) -> None:
+    """Wait until the series has this value."""
+    found = None
+    try:
+        async with asyncio.timeout(10):
+            while (found := value_of((await both(daemon))[1], name, **labels)) != value:
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{name} {labels} is {found}, not {value}") from None
+
+
+def http_text(port: int, urls: str, more: str = "") -> str:
+    return f"""
+options {{ stats(level(1)); }};
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{
+    http(url({urls}) batch-lines(10) batch-timeout(100) body("<$MSG>") delimiter("")
+        workers(2) time-reopen(0.2) persist-name("p") {more});
+}};
+log {{ source(s); destination(d); }};
+"""
+
+
+async def test_http_counts_by_target_request_and_batch(tmp_path):
+    answers = iter([503])
+
+    def fail_once(request: Request) -> Response:
+        del request
+        return Response(next(answers, 200))
+
+    port = free_port(HOST)
+    async with (
+        WebServer(HOST, fail_once) as server,
+        Daemon(http_text(port, f'"{server.url}"'), tmp_path) as daemon,
+    ):
+        async with Sender(HOST, port) as sender:
+            await sender.send(10)
+            await shown(daemon, "output_events_total", 10, id="d#0", result="delivered")
+        csv, samples = await both(daemon)
+        url = server.url
+    body_bytes = 10 * len("<number 000000>")
+    row = ("dst.http", "d#0", f"http,{url}")
+    assert csv[*row, "written"] == ("a", 10)
+    assert csv[*row, "processed"] == ("a", 10)
+    assert csv[*row, "memory_usage"] == ("a", 0)
+    assert csv[*row, "msg_size_max"] == ("a", 15)
+    assert csv[*row, "msg_size_avg"] == ("a", 15)
+    assert csv[*row, "batch_size_max"][1] <= body_bytes
+    assert 15 <= csv[*row, "batch_size_avg"][1] <= csv[*row, "batch_size_max"][1]
+    labels = {"driver": "http", "id": "d#0", "url": url}
+    requests = "output_http_requests_total"
+    assert value_of(samples, requests, **labels, response_code="503") == 1
+    assert (value_of(samples, requests, **labels, response_code="200") or 0) >= 1
+    assert value_of(samples, "output_event_bytes_total", **labels) == body_bytes
+    batches = value_of(samples, "output_batches_total", **labels)
+    assert batches == value_of(samples, requests, **labels, response_code="200")
+    assert (value_of(samples, "output_event_retries_total", **labels) or 0) >= 1
+    assert value_of(samples, "output_unreachable", **labels) == 0
+    target = {**labels, "target": url}
+    assert value_of(samples, "output_target_events_total", **target) == 10
+    assert value_of(samples, "output_target_failures_total", **target) == 1
+    assert value_of(samples, "output_target_in_flight", **target) == 0
+    assert value_of(samples, "output_target_up", **target) == 1
+    assert (value_of(samples, "output_target_latency_seconds", **target) or 0) > 0
+    for share in ("0.5", "0.99"):
+        took_s = value_of(
+            samples, "output_target_request_latency_seconds", **target, quantile=share
+        )
+        assert took_s is not None
+        assert 0 < took_s < 5
+
+
+async def test_targets_under_way_and_down_are_seen(tmp_path):
+    port = free_port(HOST)
+
+    def wait(request: Request) -> Response:
+        del request
+        return Response(200, delay_s=0.5)
+
+    dead = f"http://{HOST}:{free_port(HOST)}/"
+    async with WebServer(HOST, wait) as server:
+        text = http_text(port, f'"{server.url}" "{dead}"')
+        async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+            await sender.send(40)
+            await shown(daemon, "output_target_up", 0, target=dead)
+            async with asyncio.timeout(10):
+                while not value_of(
+                    (await both(daemon))[1],
+                    "output_target_in_flight",
+                    target=server.url,
+                ):
+                    await asyncio.sleep(0.02)
+            await shown(daemon, "output_events_total", 40, id="d#0", result="delivered")
+
+
+async def test_dead_letters_are_counted_by_reason_and_in_the_ledger(tmp_path):
+    port = free_port(HOST)
+
+    def refuse(request: Request) -> Response:
+        return Response(400 if b"000003" in request.body else 200)
+
+    async with (
+        WebServer(HOST, refuse) as one,
+        WebServer(HOST, refuse) as two,
+        Daemon(http_text(port, f'"{one.url}" "{two.url}"'), tmp_path) as daemon,
+        Sender(HOST, port) as sender,
+    ):
+        await sender.send(10)
+        await shown(
+            daemon, "dead_letters_total", 1, destination="http.p", reason="rejected"
+        )
+        await shown(daemon, "ledger_events_total", 1, id="d#0", result="dead_lettered")
+        await shown(daemon, "ledger_events_total", 9, id="d#0", result="delivered")
+        async with asyncio.timeout(10):
+            while not value_of((await both(daemon))[1], "dead_letters_bytes"):
+                await asyncio.sleep(0.05)
+
+
+async def test_disk_queues_count_their_commits(tmp_path):
+    port = free_port(HOST)
+    text = f"""
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{
+    network("{HOST}" port({free_port(HOST)}) time-reopen(60)
+        disk-buffer(reliable(yes) capacity-bytes(10MiB)));
+}};
+log {{ source(s); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(10)
+        await shown(daemon, "disk_queue_events", 10)
+        _, samples = await both(daemon)
+        assert (value_of(samples, "disk_queue_commits_total") or 0) >= 1
+        assert value_of(samples, "disk_queue_capacity_bytes") == 10 * 1024 * 1024
+        csv, _ = await both(daemon)
+        (memory,) = [row[1] for key, row in csv.items() if key[3] == "memory_usage"]
+        assert memory >= 0
+
+
+async def test_drained_servers_and_good_probes_are_seen(tmp_path):
+    port, out = free_port(HOST), free_port(HOST, "127.0.0.2")
+    text = f"""
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{
+    network("{HOST}" port({out}) time-reopen(0.1) failover(servers("127.0.0.2")
+        failback(tcp-probe-interval(1) successful-probes-required(100))));
+}};
+log {{ source(s); destination(d); }};
+"""
+    async with Collector("127.0.0.2", out) as backup, Daemon(text, tmp_path) as daemon:
+        async with Sender(HOST, port) as sender:
+            await sender.send(1)
+            await backup.wait_for_lines(1)
+        async with Collector(HOST, out):
+            async with asyncio.timeout(20):
+                while not value_of(
+                    (await both(daemon))[1], "output_server_good_probes", server=HOST
+                ):
+                    await asyncio.sleep(0.05)
+            assert (await daemon.ctl("DRAIN", HOST)).startswith("OK")
+            await shown(daemon, "output_server_drained", 1, server=HOST)
+            await daemon.ctl("UNDRAIN", HOST)
+            await shown(daemon, "output_server_drained", 0, server=HOST)
+
+
+async def test_a_probe_without_a_key_counts_classified_events(tmp_path):
+    port = free_port(HOST)
+    text = f"""
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); parser {{ metrics-probe(labels("app" => "$PROGRAM")); }}; destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(3)
+        await shown(daemon, "classified_events_total", 3, app="app")
+
+
+async def test_configurations_leave_their_times_and_level(tmp_path):
+    text = f"""
+options {{ stats(level(1) healthcheck-freq(1)); }};
+source s {{ network(ip({HOST}) port({free_port(HOST)})); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); destination(d); }};
+"""
+    before = int(time.time())
+    async with Daemon(text, tmp_path) as daemon:
+        _, samples = await both(daemon)
+        for name in (
+            "last_config_file_modification_timestamp_seconds",
+            "last_config_reload_timestamp_seconds",
+            "last_successful_config_reload_timestamp_seconds",
+        ):
+            assert (value_of(samples, name) or 0) >= before - 1
+        assert value_of(samples, "stats_level") == 1
+        good_at = value_of(samples, "last_successful_config_reload_timestamp_seconds")
+        await asyncio.sleep(1.1)
+        daemon.config.write_text("nonsense")
+        assert (await daemon.ctl("RELOAD")).startswith("FAIL")
+        _, samples = await both(daemon)
+        name = "last_successful_config_reload_timestamp_seconds"
+        assert value_of(samples, name) == good_at
+        assert (
+            value_of(samples, "last_config_reload_timestamp_seconds") or 0
+        ) > good_at
+        for name in (
+            "io_worker_latency_seconds",
+            "mainloop_io_worker_roundtrip_latency_seconds",
+        ):
+            assert value_of(samples, name) is not None
+
+
+async def test_a_client_s_last_message_leaves_its_time(tmp_path):
+    port = free_port(HOST)
+    text = f"""
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); destination(d); }};
+"""
+    before = int(time.time())
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(1)
+        async with asyncio.timeout(10):
+            while True:
+                csv, _ = await both(daemon)
+                found = csv.get(("src.network", "s#0", f"tcp,{HOST}", "stamp"))
+                if found is not None and found[1] >= before:
+                    break
+                await asyncio.sleep(0.02)
