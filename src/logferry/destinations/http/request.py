@@ -37,6 +37,7 @@ __all__ = [
     "Requests",
     "body_template",
     "compressor",
+    "encode_head",
     "head_of",
     "key_of",
     "partition_of",
@@ -51,6 +52,7 @@ _SYSLOG_HEADERS: Final = (
     ("X-Syslog-Facility", "${FACILITY}"),
     ("X-Syslog-Level", "${LEVEL}"),
 )
+_FORBIDDEN: Final = "\r\n\0"
 _ENCODINGS: Final = {
     "all": "gzip, deflate",
     "gzip": "gzip",
@@ -138,10 +140,11 @@ def compressor(name: str) -> Callable[[bytes], bytes] | None:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """URL, headers and body prefix of one target and key."""
+    """URL, headers, request head and body prefix of one target and key."""
 
     url: URL
     headers: CIMultiDict[str]
+    head: bytes
     prefix: bytes
 
 
@@ -209,7 +212,9 @@ class Requests:
             if value:
                 headers.add(name, value)
         prefix = self._prefix.fill(values).encode("utf-8", "surrogateescape")
-        return Prepared(URL(url.fill_encoded(values), encoded=True), headers, prefix)
+        filled = URL(url.fill_encoded(values), encoded=True)
+        head = encode_head(self.method, filled, headers)
+        return Prepared(filled, headers, head, prefix)
 
     def body(self, prepared: Prepared, records: bytes) -> tuple[bytes, str]:
         """Return the body of a batch and its content encoding, empty for none."""
@@ -232,3 +237,20 @@ def _header_template(text: str) -> tuple[str, ValueTemplate]:
 def _header_value(text: str) -> str:
     """Return ``text`` as it may stand in a header: control characters are spaces."""
     return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
+def encode_head(method: str, url: URL, headers: CIMultiDict[str]) -> bytes:
+    """
+    Return a request as bytes, up to the value of ``Content-Length``.
+
+    Raises ``ValueError`` when a header would not be one line.
+    """
+    lines = [
+        f"{method} {url.raw_path_qs} HTTP/1.1",
+        f"Host: {url.host_port_subcomponent}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    for line in lines:
+        if any(char in line for char in _FORBIDDEN):
+            raise ValueError(f"{line!r} is no line of a request")
+    return ("\r\n".join(lines) + "\r\nContent-Length: ").encode("utf-8")

@@ -2,8 +2,9 @@
 One worker's connections: a request goes out, an answer comes back, in words of ours.
 
 Each worker has one aiohttp session with room for a single request, so it never has more
-than one connection to a target, and keeps it. What aiohttp raises ends here: an answer
-is a :class:`Reply` or a ``TransportError``.
+than one connection to a target, and keeps it: the first request on a connection is
+aiohttp's, the others take the ``lane``. What aiohttp raises ends here: an answer is a
+:class:`Reply` or a ``TransportError``.
 
 A server may close a kept connection in the moment we send on it. That says nothing
 about the server, so such a request is sent once more on a new connection.
@@ -13,14 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from logferry.destinations.http.lane import Connector, Lane
+from logferry.destinations.http.request import encode_head
 from logferry.errors import ConnectFailed, ConnectionLost, TimedOut, TlsFailed
 
 if TYPE_CHECKING:
@@ -43,6 +48,10 @@ BODY_TIMEOUT_S: Final = 30.0
 """The status has come: how long the rest may take where ``timeout()`` is no limit."""
 
 _WHOLE_BODY_BYTES = 1024 * 1024  # aiohttp warns of larger ones in one piece
+_KEPT_S = 24 * 3600  # idle connections; the server will close them earlier
+_SECRET_HEADERS = ("Authorization", "Cookie", "Proxy-Authorization")
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB = 47
 _REDIRECTS_MAX = 3
 _REDIRECT_CODES = frozenset({301, 302, 303, 307, 308})
 
@@ -59,6 +68,7 @@ class Outgoing:
         body: the body.
         timeout_s: for the whole, 0 for no limit.
         tls: how to connect to ``https``.
+        head: the request's head, if it was made before (``encode_head``).
 
     """
 
@@ -68,6 +78,7 @@ class Outgoing:
     body: bytes
     timeout_s: float
     tls: ssl.SSLContext | None
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,15 @@ class Reply:
     reason: str
     headers: CIMultiDictProxy[str]
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection that waits for the next request."""
+
+    lane: Lane
+    since: float
+    is_straight: bool  # no proxy in between
 
 
 class Session:
@@ -112,14 +132,17 @@ class Session:
         self._proxies: dict[URL, URL | None] = {}
         self._accepts_redirects = accepts_redirects
         self._client: aiohttp.ClientSession | None = None
-        self._kept: dict[URL, float] = {}  # origin: since when a connection is kept
+        self._connector: Connector | None = None
+        self._kept: dict[URL, _Kept] = {}  # by origin
 
     def _open(self) -> aiohttp.ClientSession:
+        self._connector = Connector(
+            limit=1, keepalive_timeout=_KEPT_S, ttl_dns_cache=10
+        )
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=1, keepalive_timeout=24 * 3600, ttl_dns_cache=10
-            ),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
 
     async def send(self, outgoing: Outgoing) -> Reply:
@@ -129,43 +152,54 @@ class Session:
         Raises ``ConnectFailed``, ``TlsFailed``, ``ConnectionLost`` or ``TimedOut``.
         """
         origin = outgoing.url.origin()
-        if self._is_old(origin):
+        kept = self._kept.get(origin)
+        if kept is None:
+            return await self._follow(outgoing)
+        if self._age_s and self._clock() - kept.since >= self._age_s:
             await self.close()
-        was_kept = origin in self._kept
+            return await self._follow(outgoing)
+        was_open = kept.lane.is_open
         try:
             return await self._follow(outgoing)
         except ConnectionLost:
-            if not was_kept:
+            if not was_open:
                 raise
             # It may have been closed before our request: once more, on a new one.
+            await self.close()
             return await self._follow(outgoing)
 
     async def _follow(self, outgoing: Outgoing) -> Reply:
-        url = outgoing.url
-        for _ in range(_REDIRECTS_MAX + 1):
-            reply = await self._exchange(outgoing, url)
+        reply = await self._exchange(outgoing)
+        if not self._accepts_redirects:
+            return reply
+        for _ in range(_REDIRECTS_MAX):
             location = reply.headers.get("Location")
-            if (
-                not self._accepts_redirects
-                or reply.status not in _REDIRECT_CODES
-                or not location
-            ):
-                return reply
-            following = url.join(URL(location))
-            if following.scheme not in {"http", "https"}:
-                return reply
-            url = following
+            if reply.status not in _REDIRECT_CODES or not location:
+                break
+            try:
+                url = outgoing.url.join(URL(location))
+            except ValueError:
+                break
+            if url.scheme not in {"http", "https"} or not url.host:
+                break
+            headers = outgoing.headers
+            if url.origin() != outgoing.url.origin():
+                headers = _without_secrets(headers)
+            outgoing = replace(outgoing, url=url, headers=headers, head=b"")
+            reply = await self._exchange(outgoing)
         return reply
 
-    async def _exchange(self, outgoing: Outgoing, url: URL) -> Reply:
+    async def _exchange(self, outgoing: Outgoing) -> Reply:
         """Send one request, and put aiohttp's errors into our words."""
         if self._client is None:
             self._client = self._open()
-        origin = url.origin()
+        origin = outgoing.url.origin()
+        kept = self._kept.get(origin)
         try:
-            return await self._request(self._client, outgoing, url, origin)
+            if kept is not None and kept.is_straight and kept.lane.is_open:
+                return await self._take_lane(kept.lane, outgoing, origin)
+            return await self._request(self._client, outgoing, origin)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-            self._kept.pop(origin, None)
             raise TimedOut(
                 str(error) or f"no answer in {outgoing.timeout_s:g} s"
             ) from (error)
@@ -173,44 +207,87 @@ class Session:
             raise TlsFailed(f"handshake: {error}") from error
         except aiohttp.ClientConnectorError as error:
             raise ConnectFailed(str(error)) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            self._kept.pop(origin, None)
+        except (
+            aiohttp.ClientError,
+            HttpProcessingError,
+            OSError,
+            ValueError,
+        ) as error:
             raise ConnectionLost(f"{type(error).__name__}: {error}") from error
+
+    async def _take_lane(self, lane: Lane, outgoing: Outgoing, origin: URL) -> Reply:
+        """Send a request on a kept connection."""
+        head = outgoing.head or encode_head(
+            outgoing.method, outgoing.url, outgoing.headers
+        )
+        is_whole = False
+        try:
+            if outgoing.timeout_s:
+                async with asyncio.timeout(outgoing.timeout_s):
+                    message, content = await lane.ask(head, outgoing.body)
+                    body, is_whole = await _read_body(content, self._kept_bytes)
+            else:
+                message, content = await lane.ask(head, outgoing.body)
+                body, is_whole = await _read_body(content, self._kept_bytes)
+            is_whole = is_whole and not message.should_close
+        finally:
+            if not is_whole:
+                lane.close()
+                self._kept.pop(origin, None)
+        return Reply(
+            message.code,
+            message.reason or "",
+            message.headers,
+            _text(body, message.headers, self._kept_bytes) if body else "",
+        )
 
     async def _request(
         self,
         client: aiohttp.ClientSession,
         outgoing: Outgoing,
-        url: URL,
         origin: URL,
     ) -> Reply:
+        """Send a request with aiohttp's client, on a new connection if need be."""
+        before = self._kept.pop(origin, None)
         headers = outgoing.headers
         body: bytes | AsyncIterator[bytes] = outgoing.body
         if len(outgoing.body) > _WHOLE_BODY_BYTES:
             headers = headers.copy()
             headers["Content-Length"] = str(len(outgoing.body))
             body = _pieces(outgoing.body)
+        proxy = self._proxy_to(origin)
         response = await client.request(
             outgoing.method,
-            url,
+            outgoing.url,
             data=body,
             headers=headers,
             allow_redirects=False,
             ssl=outgoing.tls if outgoing.tls is not None else True,
-            proxy=self._proxy_to(origin),
+            proxy=proxy,
             timeout=aiohttp.ClientTimeout(
                 total=outgoing.timeout_s or None,
                 connect=self._connect_timeout_s,
                 sock_connect=self._connect_timeout_s,
             ),
         )
-        text, is_whole = await _read_body(response, self._kept_bytes)
-        is_last = response.headers.get("Connection", "").lower() == "close"
-        if is_whole and not is_last:
-            self._kept.setdefault(origin, self._clock())
-        else:
-            self._kept.pop(origin, None)
-        return Reply(response.status, response.reason or "", response.headers, text)
+        is_whole = False
+        try:
+            answer, is_whole = await _read_body(response.content, self._kept_bytes)
+        finally:
+            if not is_whole:
+                response.close()
+        assert self._connector is not None
+        lane = Lane(self._connector.last)
+        if is_whole and lane.is_open:
+            is_same = before is not None and before.lane == lane
+            since = before.since if before and is_same else self._clock()
+            self._kept[origin] = _Kept(lane, since, proxy is None)
+        return Reply(
+            response.status,
+            response.reason or "",
+            response.headers,
+            _text(answer, response.headers, self._kept_bytes) if answer else "",
+        )
 
     def _proxy_to(self, origin: URL) -> URL | None:
         """Return the proxy that leads to ``origin``: ours, or the environment's."""
@@ -222,16 +299,10 @@ class Session:
             self._proxies[origin] = URL(found) if found else None
         return self._proxies[origin]
 
-    def _is_old(self, origin: URL) -> bool:
-        """Tell whether a kept connection has reached its age."""
-        since = self._kept.get(origin)
-        return bool(
-            self._age_s and since is not None and self._clock() - since >= self._age_s
-        )
-
     async def close(self) -> None:
         """Close all connections."""
         client, self._client = self._client, None
+        self._connector = None
         self._kept.clear()
         if client is not None:
             await client.close()
@@ -243,29 +314,42 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _WHOLE_BODY_BYTES]
 
 
+def _without_secrets(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """Return what may go to a host that nobody named in the configuration."""
+    headers = headers.copy()
+    for name in _SECRET_HEADERS:
+        headers.popall(name, None)
+    return headers
+
+
 async def _read_body(
-    response: aiohttp.ClientResponse, kept_bytes: int
-) -> tuple[str, bool]:
+    content: aiohttp.StreamReader, kept_bytes: int
+) -> tuple[bytes, bool]:
     """
-    Return the beginning of the body, and whether its connection can be kept.
+    Return the beginning of a body as it came, and whether that was all.
 
     Raises what aiohttp raises when the body breaks off: half an answer is none.
     """
-    if response.content.at_eof():
-        return "", True
+    if content.at_eof():
+        return b"", True
     kept = b""
     count = 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while count < max(BODY_READ_BYTES, kept_bytes):
-                piece = await response.content.readany()
-                if not piece:
-                    return kept.decode("utf-8", "replace"), True
-                if len(kept) < kept_bytes:
-                    kept += piece[: kept_bytes - len(kept)]
-                count += len(piece)
-    except BaseException:
-        response.close()
-        raise
-    response.close()
-    return kept.decode("utf-8", "replace"), False
+    async with asyncio.timeout(BODY_TIMEOUT_S):
+        while count < max(BODY_READ_BYTES, kept_bytes):
+            piece = await content.readany()
+            if not piece:
+                return kept, True
+            if len(kept) < kept_bytes:
+                kept += piece[: kept_bytes - len(kept)]
+            count += len(piece)
+    return kept, False
+
+
+def _text(body: bytes, headers: Mapping[str, str], limit: int) -> str:
+    """Return the first ``limit`` bytes of an answer as text, unpacked if need be."""
+    if headers.get("Content-Encoding", "").lower() in _PACKED:
+        try:
+            body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, limit)
+        except zlib.error:
+            body = b""
+    return body.decode("utf-8", "replace")

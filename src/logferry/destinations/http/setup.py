@@ -131,7 +131,7 @@ class Setup:
                 if target.tls is not None
                 else self.options.tls_options()
             )
-            if target.url[0].is_tls
+            if target.url[0].is_tls or self.options.accept_redirects
             else None
             for target in self.targets
         ]

@@ -200,7 +200,9 @@ class Worker:
             headers = outgoing.headers.copy()
             for item in credentials:
                 headers.update(await item.headers(outgoing.body, headers))
-            reply = await self._session.send(replace(outgoing, headers=headers))
+            reply = await self._session.send(
+                replace(outgoing, headers=headers, head=b"")
+            )
             answers = [item.on_status(reply.status) for item in credentials]
             if not any(answers):
                 return reply
@@ -215,9 +217,9 @@ class Worker:
             key, records = shared.requests.split_head(records)
         prepared = shared.requests.prepared(position, key)
         body, encoding = shared.requests.body(prepared, records)
-        headers = prepared.headers
+        headers, head = prepared.headers, prepared.head
         if encoding or shared.batch_id_header:
-            headers = headers.copy()
+            headers, head = headers.copy(), b""
             if encoding:
                 headers["Content-Encoding"] = encoding
             if shared.batch_id_header:
@@ -232,6 +234,7 @@ class Worker:
             body,
             shared.timeouts_s[position],
             shared.contexts[position],
+            head,
         )
 
     # -- the end of records -----------------------------------------------------------
