@@ -15,6 +15,7 @@ import zstandard
 
 from helpers.http_scene import HttpScene
 from helpers.web import Request, Response, WebServer
+from logferry.policy.pool import Server
 
 pytestmark = pytest.mark.integration
 
@@ -186,6 +187,44 @@ async def test_batch_timeout_collects_what_comes_within_it(tmp_path: Path):
         assert scene[0].requests == []
         await scene.settled()
         assert [item.body.count(b"failed") for item in scene[0].requests] == [3]
+
+
+async def test_many_keys_without_a_timeout_make_batches_nevertheless(tmp_path: Path):
+    options = (
+        'url("%0/${HOST}") workers(2) batch-lines(100) worker-partition-key("$HOST")'
+    )
+    async with HttpScene(tmp_path, options, None) as scene:
+        for _ in range(20):
+            for host in range(50):
+                scene.send(1, host=f"h{host}")
+            await asyncio.sleep(0)
+        await scene.settled()
+        assert len(scene[0].lines) == 1000
+        assert len(scene[0].requests) <= 200
+
+
+async def test_an_overdue_batch_whose_key_is_busy_does_not_make_the_loop_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = (
+        'url("%0/") workers(2) batch-lines(10) batch-timeout(10) '
+        'worker-partition-key("$HOST")'
+    )
+    slow = Response(delay_s=0.5)
+    async with HttpScene(tmp_path, options, lambda _: slow) as scene:
+        timers = 0
+        handle = scene.destination.balancer.handle_timer
+
+        def counted(now: float) -> tuple[Server, ...]:
+            nonlocal timers
+            timers += 1
+            return handle(now)
+
+        monkeypatch.setattr(scene.destination.balancer, "handle_timer", counted)
+        scene.send(13)
+        await scene.settled()
+        assert len(scene[0].requests) == 2
+        assert timers < 20
 
 
 async def test_bodies_are_not_cut_at_a_nul_byte(tmp_path: Path):

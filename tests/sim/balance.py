@@ -202,7 +202,13 @@ class World:
         self.batch_max = count_max
         timeout_s = chance.choice((0.0, 0.0, 0.3))
         batching: Batching[Lease] = Batching(
-            BatchingPlan(count_max, 1 << 20, timeout_s, held_max=50)
+            BatchingPlan(
+                count_max,
+                1 << 20,
+                timeout_s,
+                held_max=50,
+                few=chance.choice((1 << 20, self.worker_count)),
+            )
         )
         self.batching = batching
         self.collector = Collector(self.queue, batching, lambda key: key)

@@ -4,8 +4,11 @@ Which records travel together: ``batch-lines()``, ``-bytes()``, ``-timeout()``.
 What was leased from a queue is collected in *bins*, one for each routing key, so that a
 batch never mixes keys. A bin is ready when it is full; when ``batch-timeout()`` has
 passed since its first record, or ``batch-idle-timeout()`` since its last; without
-timeouts, when the queue has nothing more to add. Bins of a *group* (a partition) that
-is being delivered wait: its order is kept that way.
+timeouts, when the queue has nothing more to add. Then, however, where there are more
+bins than ``few``, each lingers for a moment: nobody could deliver all of them at once,
+and a thousand keys with a message each would otherwise be a thousand requests. The more
+bins, the longer, because the longer their turns would take anyway. Bins of a *group* (a
+partition) that is being delivered wait: its order is kept that way.
 
 At most ``held_max`` records are collected: beyond that the oldest bin goes as it is, so
 that many keys, each with little, cannot stop the whole.
@@ -14,13 +17,19 @@ that many keys, each with little, cannot stop the whole.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 __all__ = ["Batching", "BatchingPlan", "Bin"]
 
 T = TypeVar("T")
+
+LINGER_STEP_S = 0.001
+"""So long for each bin: about what it takes to deliver one."""
+
+LINGER_MAX_S = 0.1
+"""Without timeouts no bin waits longer for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class BatchingPlan:
         timeout_s: how long an incomplete batch waits for more; 0 is not at all.
         idle_s: how long it waits after its last record; 0 is no such limit.
         held_max: records collected in all.
+        few: so many bins never linger; the number of those who deliver them.
 
     """
 
@@ -42,6 +52,7 @@ class BatchingPlan:
     timeout_s: float = 0.0
     idle_s: float = 0.0
     held_max: int = 10_000
+    few: int = 1 << 20
 
 
 @dataclass(slots=True)
@@ -142,22 +153,32 @@ class Batching(Generic[T]):
 
         """
         # Full bins first: while more comes in, the many others need not be looked at.
-        number = self._first(self._full, is_busy)
+        number = self._first(self._full.items(), is_busy)
         if number is None and (
-            is_flushing
-            or self.is_replete
-            or (is_drained and not self.plan.timeout_s and not self.plan.idle_s)
+            is_flushing or self.is_replete or (is_drained and self._is_eager)
         ):
-            number = self._first(self._bins, is_busy)
-        elif number is None:
+            number = self._first(self._bins.items(), is_busy)
+        elif number is None and (is_drained or not self._is_timeless):
             number = self._first(self._due(now), is_busy)
         return None if number is None else self._remove(number)
 
+    @property
+    def _is_timeless(self) -> bool:
+        """Nothing was said about how long to wait."""
+        return not self.plan.timeout_s and not self.plan.idle_s
+
+    @property
+    def _is_eager(self) -> bool:
+        """An incomplete bin need not wait for more."""
+        return self._is_timeless and len(self._bins) <= self.plan.few
+
     def _first(
-        self, candidates: Mapping[int, Bin[T]], is_busy: Callable[[bytes], bool]
+        self,
+        candidates: Iterable[tuple[int, Bin[T]]],
+        is_busy: Callable[[bytes], bool],
     ) -> int | None:
         """Return the oldest candidate whose group has nothing older and may go."""
-        for number, found in candidates.items():
+        for number, found in candidates:
             group = found.group
             if group and self._groups[group][0] != number:
                 continue
@@ -165,17 +186,18 @@ class Batching(Generic[T]):
                 return number
         return None
 
-    def _due(self, now: float) -> dict[int, Bin[T]]:
-        """Return the bins whose time is over."""
-        due = {}
+    def _due(self, now: float) -> Iterator[tuple[int, Bin[T]]]:
+        """Return the bins whose time is over, oldest first."""
         for number, found in self._bins.items():
             if self._due_at(found) <= now:
-                due[number] = found
+                yield number, found
             elif not self.plan.idle_s:
                 break  # those behind it were opened later
-        return due
 
     def _due_at(self, found: Bin[T]) -> float:
+        if self._is_timeless:
+            linger_s = min(LINGER_MAX_S, LINGER_STEP_S * len(self._bins))
+            return found.opened_at + linger_s
         moments = []
         if self.plan.timeout_s:
             moments.append(found.opened_at + self.plan.timeout_s)
@@ -196,13 +218,21 @@ class Batching(Generic[T]):
         self.held_count -= found.count
         return found
 
-    def next_deadline(self) -> float | None:
-        """Return when the first incomplete bin must go, if ever."""
-        if not self._bins or not (self.plan.timeout_s or self.plan.idle_s):
+    def next_deadline(self, now: float) -> float | None:
+        """
+        Return when the next incomplete bin must go, if ever.
+
+        Bins whose time is over are not meant: they wait for somebody to take them, and
+        time does not change that.
+        """
+        if not self._bins or self._is_eager:
             return None
-        if self.plan.idle_s:
-            return min(map(self._due_at, self._bins.values()))
-        return self._due_at(next(iter(self._bins.values())))
+        later = (
+            due_at
+            for item in self._bins.values()
+            if (due_at := self._due_at(item)) > now
+        )
+        return min(later, default=None) if self.plan.idle_s else next(later, None)
 
     def clear(self) -> list[Bin[T]]:
         """Give up all bins and return them, oldest first."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from logferry.policy.batching import Batching, BatchingPlan, Bin
+import pytest
+
+from logferry.policy.batching import (
+    LINGER_MAX_S,
+    LINGER_STEP_S,
+    Batching,
+    BatchingPlan,
+    Bin,
+)
 
 
 def free(group: bytes) -> bool:
@@ -51,10 +59,10 @@ def test_with_batch_timeout_it_waits_from_its_first_message_on():
     batching: Batching[str] = Batching(BatchingPlan(10, 1000, timeout_s=2))
     add(batching, b"", 1, now=5)
     add(batching, b"", 1, now=6.5)
-    assert batching.next_deadline() == 7
+    assert batching.next_deadline(6.9) == 7
     assert take(batching, 6.9, is_drained=True) is None
     assert take(batching, 7, is_drained=True) is not None
-    assert batching.next_deadline() is None
+    assert batching.next_deadline(7) is None
 
 
 def test_with_batch_idle_timeout_it_waits_from_its_last_message_on():
@@ -116,3 +124,47 @@ def test_clear_gives_everything_back():
     add(batching, b"b", 1)
     assert [item.key for item in batching.clear()] == [b"a", b"b"]
     assert batching.held_count == 0
+
+
+def test_a_few_keys_go_at_once_and_many_linger_for_a_moment():
+    plan = BatchingPlan(10, 1000, few=2)
+    batching: Batching[str] = Batching(plan)
+    add(batching, b"a", 1, now=5)
+    add(batching, b"b", 1, now=5)
+    assert batching.next_deadline(5) is None
+    add(batching, b"c", 1, now=5)
+    assert take(batching, 5, is_drained=True) is None
+    due_at = batching.next_deadline(5)
+    assert due_at is not None
+    assert due_at - 5 == pytest.approx(3 * LINGER_STEP_S)
+    add(batching, b"a", 4, now=due_at)
+    found = take(batching, due_at, is_drained=True)
+    assert found is not None
+    assert (found.key, found.count) == (b"a", 5)
+    assert take(batching, due_at, is_drained=True) is not None  # few again
+
+
+def test_many_keys_linger_no_longer_than_the_maximum():
+    batching: Batching[str] = Batching(BatchingPlan(10, 1000, few=2))
+    for number in range(1000):
+        add(batching, b"%d" % number, 1, now=5)
+    assert batching.next_deadline(5) == 5 + LINGER_MAX_S
+    assert take(batching, 5 + LINGER_MAX_S, is_drained=True) is not None
+
+
+def test_full_batches_do_not_linger():
+    batching: Batching[str] = Batching(BatchingPlan(2, 1000, few=1))
+    for key in (b"a", b"b", b"c"):
+        add(batching, key, 1, now=5)
+    add(batching, b"b", 1, now=5)
+    found = take(batching, 5, is_drained=True)
+    assert found is not None
+    assert found.key == b"b"
+
+
+def test_what_is_overdue_because_its_group_is_busy_is_no_deadline():
+    batching: Batching[str] = Batching(BatchingPlan(10, 1000, timeout_s=2))
+    add(batching, b"a", 1, now=5)
+    add(batching, b"b", 1, now=6)
+    assert batching.next_deadline(7) == 8
+    assert batching.next_deadline(8) is None

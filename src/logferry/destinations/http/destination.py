@@ -16,6 +16,7 @@ import json
 import random
 import secrets
 from collections import Counter, deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from logferry.destinations.drain_marks import DrainMarks
@@ -63,6 +64,9 @@ _STOP_SETTLE_S = 0.5
 """At a stop too, when all of ``shutdown-grace()`` is used up."""
 
 _WAIT_STEP_S = 0.005
+
+_GROUPS_MAX = 4096
+"""Routing keys whose partitions are remembered."""
 
 _CRASH_PAUSE_S = 1.0
 
@@ -118,7 +122,7 @@ class HttpDestination:
         self._collector = Collector(
             queue,
             self._batching,
-            self._group_of,
+            lru_cache(_GROUPS_MAX)(self._group_of),
             self._throttle,
             None if options.is_batched else lambda: self._worker_count,
         )
@@ -351,7 +355,9 @@ class HttpDestination:
         if self._loop is None or self._is_stopping:
             return
         now = self._environment.clock()
-        moments = [self.balancer.next_deadline(), self._batching.next_deadline()]
+        moments = [self.balancer.next_deadline()]
+        if self._idle:
+            moments.append(self._batching.next_deadline(now))
         if self._throttle is not None and self._queue.waiting_count and self._idle:
             moments.append(now + max(_THROTTLE_STEP_S, 1 / self._options.throttle))
         due = [moment for moment in moments if moment is not None]

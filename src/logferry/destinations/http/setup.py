@@ -111,6 +111,7 @@ class Setup:
             timeout_s=options.batch_timeout if options.is_batched else 0.0,
             idle_s=options.batch_idle_timeout if options.is_batched else 0.0,
             held_max=max(_HELD_BATCHES * min(count_max, 10_000), 1000),
+            few=options.workers.most,
         )
 
     def token_context(self) -> ssl.SSLContext | None:
