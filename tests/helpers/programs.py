@@ -13,8 +13,10 @@ from logferry.config.load import load_configuration
 from logferry.config.nodes import TemplateText
 from logferry.config.options import GlobalOptions
 from logferry.config.schema import Option, Options, Registry
-from logferry.message.model import Origin, UnixNanos
+from logferry.message.model import Monotonic, Origin, UnixNanos
 from logferry.pipeline.build import BuildContext, build_pipeline
+from logferry.runtime.directory import MachineDirectory
+from logferry.runtime.resolver import Naming
 from logferry.sources.options import SOURCE_FLAGS
 from logferry.syslog.reception import Reception
 
@@ -200,6 +202,8 @@ def compiled(text: str, environment: Mapping[str, str] | None = None) -> Site:
         pid=1,
         started_ns=NOW - 5_000_000_000,
         post=posted.append,
+        run_id=1,
+        directory=MachineDirectory(Naming(), lambda: Monotonic(0.0)),
     )
     pipeline = build_pipeline(configuration, context)
     return Site(configuration, context, pipeline.programs, pipeline.stations, posted)

@@ -418,6 +418,7 @@ class MessageFields:
     """Fields of the ``Message`` in the variable ``m``."""
 
     constants: Constants
+    context: MacroContext = field(default_factory=MacroContext)
 
     def macro(self, name: str, context: MacroContext) -> list[Piece]:
         """Return what macro ``name`` prints."""
@@ -437,7 +438,7 @@ class MessageFields:
         attribute = ATTRIBUTES.get(name)
         if attribute is not None:
             return f"m.{attribute}"
-        function = macro_function(name, MacroContext())
+        function = macro_function(name, self.context)
         if function is not None:
             bound = self.constants.bind(function, f"{name.lower()}_of")
             return f"{bound}(m)"

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TypeAlias
 
+from logferry.codegen.directory import Directory, EmptyDirectory
 from logferry.codegen.lists import join_list
 from logferry.config.nodes import Code, FilterStep, TemplateText
 from logferry.message.model import Message, Stamp, UnixNanos
@@ -74,6 +75,8 @@ class MacroContext:
         version: of the configuration; values have types from 4.0 on.
         on_error: what happens when a value cannot be converted to its type.
         take_id: gives every message its number, under ``use-rcptid(yes)``.
+        run_id: how often the program was started with this state, for ``$RUNID``.
+        directory: where names of hosts and users are asked for.
         python: the code of ``python { … }`` blocks, for ``$(python …)``.
 
     """
@@ -94,6 +97,8 @@ class MacroContext:
     on_error: str = "drop-message"
     python: tuple[Code, ...] = ()
     take_id: Callable[[], int] | None = None
+    run_id: int = 0
+    directory: Directory = field(default_factory=EmptyDirectory)
 
     @property
     def is_typed(self) -> bool:
@@ -118,6 +123,9 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
         return lambda m: encode_sdata(m.values, prefix)
     if name == "SYSUPTIME":
         return lambda _: b"%d" % ((context.now[0] - context.started_ns) // 10_000_000)
+    if name == "RUNID":
+        run_id = b"%d" % context.run_id if context.run_id else b""
+        return lambda _: run_id
     if name in {"HOSTID", "RCPTID", "UNIQID"}:
         return _id_function(name, context)
     return _date_function(name, context)
@@ -281,7 +289,8 @@ _PIECES: dict[str, _Piece] = {
 _STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
 ALL_MACROS: frozenset[str] = (
     (frozenset(_PLAIN) - {"*"})
-    | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "RCPTID", "UNIQID", "MSG", "MESSAGE"}
+    | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "RCPTID", "RUNID", "UNIQID"}
+    | {"MSG", "MESSAGE"}
     | {
         prefix + name
         for prefix in ("", "S_", "R_", "C_", "P_")

@@ -76,7 +76,7 @@ def record_function(
 ) -> Callable[[Message], tuple[bytes, bytes]]:
     """Return a function from one message to its record and routing key."""
     constants = Constants()
-    fields = MessageFields(constants)
+    fields = MessageFields(constants, context)
     record = emit_record(rendering, fields, context).code
     key = 'b""' if rendering.key is None else emit_key(rendering, fields, context)
     source = f"def render(m):\n    return {record}, {key}\n"

@@ -87,7 +87,7 @@ def template_function(
     """Return a function from messages to the template's text."""
     constants = Constants()
     parts = parse_template(template.text)
-    code = emit_parts(parts, MessageFields(constants), context)
+    code = emit_parts(parts, MessageFields(constants, context), context)
     function: Callable[[Message], bytes] = _compiled(code, constants, template.span)
     return function
 
@@ -99,7 +99,7 @@ def pair_function(
     from logferry.codegen.typed import emit_pair
 
     constants = Constants()
-    fields = MessageFields(constants)
+    fields = MessageFields(constants, context)
     code = emit_pair(parse_template(text), hint, fields, context)
     function: Callable[[Message], tuple[bytes, str]] = _compiled(code, constants, text)
     return function
@@ -137,7 +137,9 @@ def _earlier(
     if not isinstance(fields, MessageFields):
         return []  # a line is alone
     constants = Constants()
-    code = emit_parts((replace(part, back=0),), MessageFields(constants), context)
+    code = emit_parts(
+        (replace(part, back=0),), MessageFields(constants, context), context
+    )
     read = earlier(_compiled(code, constants, part.name), part.back, context)
     return [Piece(code=f"{fields.constants.bind(read, 'earlier')}(m)")]
 

@@ -133,7 +133,7 @@ def read_app_parser(
             found.topic = value
         elif key in _LISTS:
             names = [str(token.value) for token in inside if token.type != "COMMA"]
-            names = [part for text in names for part in text.split(",") if part]
+            names = " ".join(names).replace(",", " ").split()
             setattr(found, "only" if key == _LISTS[0] else "without", names)
         elif key in _SWITCHES:
             if value not in _YES | _NO:

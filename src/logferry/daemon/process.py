@@ -112,6 +112,16 @@ class Page(Protocol):
         """Stop serving."""
 
 
+_RUN_ID = "run-id"
+
+
+def _next_run_id(state: SqliteState) -> int:
+    """Count a start of the daemon; a reload is none."""
+    run_id = int(state.get(_RUN_ID) or 0) + 1
+    state.put(_RUN_ID, b"%d" % run_id)
+    return run_id
+
+
 class Daemon:
     """The running program."""
 
@@ -173,6 +183,7 @@ class Daemon:
     async def _run(self, configuration: Configuration) -> None:
         if self._options.is_startup_debugged:
             self.log.verbosity = Verbosity.DEBUG
+        self.environment.run_id = _next_run_id(self._state)
         topology = build_topology(configuration, self.environment, self._queues)
         try:
             await topology.start()

@@ -46,6 +46,7 @@ from logferry.errors import LogferryError, StateError
 from logferry.pipeline.build import BuildContext, build_pipeline
 from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route
+from logferry.runtime.directory import MachineDirectory, naming_by_default
 from logferry.runtime.waiting import WaitingRoom
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Counter, Legacy
@@ -452,6 +453,11 @@ def build_topology(
         local_time_zone=environment.time_zone,
         started_ns=environment.started_ns,
         post=environment.inbox.post,
+        run_id=environment.run_id,
+        directory=MachineDirectory(
+            naming_by_default(cast("GlobalOptions", configuration.options)),
+            environment.clock,
+        ),
     )
     pipeline = build_pipeline(configuration, context)
     programs = pipeline.programs

@@ -17,6 +17,7 @@ from typing import Final
 
 from logferry.codegen.correlation.correlator import Correlator
 from logferry.codegen.correlation.kinds import make_correlator
+from logferry.codegen.directory import Directory, EmptyDirectory
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.patterns import PatternError
 from logferry.codegen.python.code import PythonFailed
@@ -68,6 +69,8 @@ class BuildContext:
         started_ns: when the program started, for ``$SYSUPTIME``.
         suppressors: by destination driver, where ``suppress()`` is set; shared by
             the programs of all sources.
+        run_id: for ``$RUNID``.
+        directory: where names of hosts and users are asked for.
         census: counts every message, where somebody asks for it.
         post: takes messages that correlations make for ``internal()``.
 
@@ -83,6 +86,8 @@ class BuildContext:
     suppressors: Mapping[str, Suppressor] = field(default_factory=dict)
     census: Callable[[Message], None] | None = None
     post: Callable[[Message], None] = _forget
+    run_id: int = 0
+    directory: Directory = field(default_factory=EmptyDirectory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ class _Builder:
             version=configuration.version,
             python=configuration.python,
             take_id=self._ids.__next__ if has_ids else None,
+            run_id=context.run_id,
+            directory=context.directory,
             on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
 

@@ -355,7 +355,7 @@ class ProgramCompiler:
         lists = [output.variable for output in self._outputs.values()]
         kept = [list(item.ends_with_newline) for item in self._outputs.values()]
         tallies = Tallies(self._metrics, self._constants, is_local=False)
-        fields = MessageFields(self._constants)
+        fields = MessageFields(self._constants, self._macros)
         with out.block(f"def route({', '.join(['m', *lists])}):"):
             if self._census is not None:
                 self._constants.values["count_message"] = self._census

@@ -70,6 +70,7 @@ class Environment:
         worker_index: which of the worker processes this is, from 0.
         worker_count: how many there are; they share listening ports.
         started_ns: when this process started, by the wall clock.
+        run_id: how often a daemon was started with this state; 0 outside of one.
         stop: asks the daemon to stop (``flags(exit-on-eof)``).
         state: small values that survive a restart.
         dead_letters: where messages go that no server takes.
@@ -90,6 +91,7 @@ class Environment:
     worker_index: int = 0
     worker_count: int = 1
     started_ns: int = field(default_factory=time.time_ns)
+    run_id: int = 0
     stop: Callable[[], None] = _ignore
     state: State = field(default_factory=MemoryState)
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)

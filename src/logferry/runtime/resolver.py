@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from logferry.message.model import Monotonic
 
-__all__ = ["Naming", "Resolver"]
+__all__ = ["HOSTS_FILE", "Naming", "Resolver"]
+
+HOSTS_FILE = "/etc/hosts"
 
 LOOKUP_TIMEOUT_S = 2.0
 """A resolver that does not answer must not hold back logs for longer."""
@@ -39,7 +41,7 @@ class Naming:
     cache_size: int = 1007
     expire_s: float = 3600
     expire_failed_s: float = 60
-    hosts_file: str = "/etc/hosts"
+    hosts_file: str = HOSTS_FILE
 
 
 class Resolver:

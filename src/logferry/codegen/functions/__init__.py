@@ -14,6 +14,7 @@ from logferry.codegen.functions.dates import DATES
 from logferry.codegen.functions.encoding import ENCODING
 from logferry.codegen.functions.formats import FORMATS
 from logferry.codegen.functions.lists import LISTS
+from logferry.codegen.functions.lookups import LOOKUPS
 from logferry.codegen.functions.numbers import NUMBERS
 from logferry.codegen.functions.registry import ANY, Plain, Special
 from logferry.codegen.functions.text import TEXT, emit_call
@@ -35,6 +36,7 @@ FUNCTIONS: dict[str, Plain | Special] = {
     **CONTEXTS,
     **DATES,
     **FORMATS,
+    **LOOKUPS,
     **PYTHON,
 }
 """Template functions by name."""

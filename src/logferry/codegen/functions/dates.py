@@ -1,11 +1,13 @@
-"""``$(format-date …)``: a moment by a ``strftime`` format."""
+"""``$(format-date …)`` by a ``strftime`` format; ``$(stardate …)``: years."""
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from logferry.codegen.functions.registry import Plain, Special, take_options
+from logferry.codegen.functions.text import emit_call
 from logferry.codegen.template_text import Function, TemplateError
 from logferry.message.model import Stamp, UnixNanos
 from logferry.message.timestamps import Zone
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DATES"]
 
 _NS = 1_000_000_000
+_STARDATE_DIGITS_MAX = 9
 
 
 def _emit_format_date(function: Function, fields: Fields, context: MacroContext) -> str:
@@ -58,5 +61,33 @@ def _emit_format_date(function: Function, fields: Fields, context: MacroContext)
     return f"{fields.constants.bind(format_stamp, 'format_date')}(m.stamp)"
 
 
-DATES: dict[str, Plain | Special] = {"format-date": Special(_emit_format_date)}
+def _emit_stardate(function: Function, fields: Fields, context: MacroContext) -> str:
+    """``$(stardate [--digits 2] seconds)``: the year and what has passed of it."""
+    options, rest = take_options(function, {}, {"--digits": "digits", "-d": "digits"})
+    text = options.get("digits", "2")
+    if not text.isdigit() or int(text) > _STARDATE_DIGITS_MAX:
+        raise TemplateError("$(stardate): --digits is a number from 0 to 9")
+    if len(rest.arguments) != 1:
+        raise TemplateError("$(stardate) takes seconds since the epoch")
+    digits, zone = int(text), context.zone or Zone()
+
+    def stardate(seconds: bytes) -> bytes:
+        try:
+            unix_s = int(seconds)
+            wall = datetime.fromtimestamp(unix_s + zone.offset_s(unix_s), UTC)
+        except (ValueError, OverflowError, OSError):  # no number, or no such year
+            return b""
+        begin = wall.replace(month=1, day=1, hour=0, minute=0, second=0)
+        end = begin.replace(year=begin.year + 1)
+        passed = (wall - begin) / (end - begin)
+        whole = math.floor(passed * 10**digits) / 10**digits  # never the next year
+        return b"%.*f" % (digits, wall.year + whole)
+
+    return emit_call(rest, stardate, fields, context)
+
+
+DATES: dict[str, Plain | Special] = {
+    "format-date": Special(_emit_format_date),
+    "stardate": Special(_emit_stardate),
+}
 """Functions of dates, by name."""

@@ -34,6 +34,9 @@ def _hash(algorithm: str) -> Special:
         if not rest.arguments:
             raise TemplateError(f"$({function.name}) needs an argument")
 
+        if algorithm not in hashlib.algorithms_available:
+            raise TemplateError(f"$({function.name}): this OpenSSL has no {algorithm}")
+
         def digest(*values: bytes) -> bytes:
             text = hashlib.new(
                 algorithm, b"".join(values), usedforsecurity=False
@@ -89,6 +92,7 @@ def _base64_decode(*values: bytes) -> bytes:
 
 ENCODING: dict[str, Plain | Special] = {
     "hash": _hash("sha256"),
+    "md4": _hash("md4"),
     "md5": _hash("md5"),
     "sha1": _hash("sha1"),
     "sha256": _hash("sha256"),

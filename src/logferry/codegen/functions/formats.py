@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from logferry.codegen.functions.registry import Plain, Special
+from logferry.codegen.functions.registry import Plain, Special, take_options
 from logferry.codegen.lists import join_list
 from logferry.codegen.template_text import Function, TemplateError, parse_template
 from logferry.codegen.value_pairs import ValuePairs, pairs_of
+from logferry.config.nodes import NOWHERE, TemplateText
 
 if TYPE_CHECKING:
     from logferry.codegen.fields import Fields
@@ -139,6 +140,33 @@ def _emit_ewmm(function: Function, fields: Fields, context: MacroContext) -> str
     return emit_parts(parse_template(text), fields, context)
 
 
+def _emit_graphite(function: Function, fields: Fields, context: MacroContext) -> str:
+    """``$(graphite-output [--timestamp template] pairs …)``: a line for each pair."""
+    from logferry.codegen.templates import message_only, template_function
+
+    message_only(fields, "$(graphite-output) looks at the whole message")
+    options, rest = take_options(
+        function, {}, {"--timestamp": "timestamp", "-t": "timestamp"}
+    )
+    collect = pairs_of(rest).readers(context)
+    stamp_of = template_function(
+        TemplateText(options.get("timestamp", "$R_UNIXTIME"), NOWHERE), context
+    )
+
+    def lines(message: Message) -> bytes:
+        stamp = stamp_of(message)
+        found = {_undotted(key): value for key, value, _ in collect(message)}
+        return b"".join(
+            b"%b %b %b\n" % (_key(key), found[key], stamp) for key in sorted(found)
+        )
+
+    return f"{fields.constants.bind(lines, 'graphite_output')}(m)"
+
+
+def _undotted(name: str) -> str:
+    return f"_{name[1:]}" if name.startswith(".") else name
+
+
 FORMATS: dict[str, Plain | Special] = {
     "format-json": Special(_emit_json, kind="json"),
     "format-flat-json": Special(_emit_json, kind="json"),
@@ -147,6 +175,7 @@ FORMATS: dict[str, Plain | Special] = {
     "format-gelf": _fixed(_GELF),
     "format-cim": _fixed(_CIM),
     "format-ewmm": Special(_emit_ewmm),
+    "graphite-output": Special(_emit_graphite),
     "names": Special(_printer(_names).emit, kind="list"),
     "values": Special(_printer(_values).emit, kind="list"),
 }

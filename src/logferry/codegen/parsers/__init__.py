@@ -17,6 +17,7 @@ from logferry.codegen.parsers.context_data import (
 from logferry.codegen.parsers.csv import CsvOptions, make_csv
 from logferry.codegen.parsers.date import DateOptions, make_date
 from logferry.codegen.parsers.db import DbOptions, make_db
+from logferry.codegen.parsers.geoip import GeoipOptions, make_geoip
 from logferry.codegen.parsers.json import JsonOptions, make_json
 from logferry.codegen.parsers.kv import AuditOptions, KvOptions, make_audit, make_kv
 from logferry.codegen.parsers.pairs import (
@@ -59,6 +60,7 @@ _MAKERS: dict[str, tuple[type[ParserOptions], Callable[..., ParserFunction]]] = 
     "csv-parser": (CsvOptions, make_csv),
     "date-parser": (DateOptions, make_date),
     "db-parser": (DbOptions, make_db),
+    "geoip2": (GeoipOptions, make_geoip),
     "json-parser": (JsonOptions, make_json),
     "kv-parser": (KvOptions, make_kv),
     "linux-audit-parser": (AuditOptions, make_audit),

@@ -44,7 +44,7 @@ def make_python(options: PythonParserOptions, context: MacroContext) -> ParserFu
     def parse(message: Message, text: bytes) -> bool:
         del text
         try:
-            return bool(component.parse(LogMessage.of(message)))
+            return bool(component.parse(LogMessage.of(message, context)))
         except Exception:
             failures.add(1)
             return False

@@ -48,7 +48,7 @@ def python_filter(
 
     def holds(message: Message) -> bool:
         try:
-            return bool(component.match(LogMessage.of(message)))
+            return bool(component.match(LogMessage.of(message, context)))
         except Exception:
             failures.add(1)
             return False
@@ -74,7 +74,7 @@ def _emit(function: Function, fields: Fields, context: MacroContext) -> str:
     def apply(message: Message, *values: bytes) -> bytes:
         texts = [value.decode("utf-8", "surrogateescape") for value in values]
         try:
-            return value_of_python(call(LogMessage.of(message), *texts))[0]
+            return value_of_python(call(LogMessage.of(message, context), *texts))[0]
         except Exception:
             failures.add(1)
             return b""

@@ -21,6 +21,7 @@ from logferry.message.model import Message, Origin, Stamp, UnixNanos
 __all__ = ["LogMessage", "value_of_python"]
 
 _NS = 1_000_000_000
+_NO_MACROS = MacroContext()
 _NAMES = ("HOST", "PROGRAM", "PID", "MSGID", "MESSAGE")
 
 
@@ -36,12 +37,14 @@ class LogMessage:
         now = Stamp(UnixNanos(0), 0)
         self.message = Message(Origin(), now, now)
         self.message.message = _encoded(text)
+        self._macros = _NO_MACROS
 
     @classmethod
-    def of(cls, message: Message) -> LogMessage:
+    def of(cls, message: Message, macros: MacroContext = _NO_MACROS) -> LogMessage:
         """Return a view of ``message``; changes go to it."""
         view = cls.__new__(cls)
         view.message = message
+        view._macros = macros
         return view
 
     def __getitem__(self, name: str) -> Any:
@@ -79,7 +82,7 @@ class LogMessage:
         if name in SETTABLE:
             value = get_value(message, name)
             return _decoded(value) if value else default
-        function = macro_function(name, MacroContext())
+        function = macro_function(name, self._macros)
         return default if function is None else _decoded(function(message))
 
     def get_as_str(
