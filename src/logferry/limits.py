@@ -92,3 +92,6 @@ CORRELATION_MESSAGES_MAX: Final = 1_000_000
 
 GROUPED_BYTES_MAX: Final = 1024 * 1024
 """A message that ``group-lines()`` makes ends early when it has so many bytes."""
+
+CORRELATION_RATES_MAX: Final = 100_000
+"""Rates of actions that are remembered, one a process at most; the oldest go."""

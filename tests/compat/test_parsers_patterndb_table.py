@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.differences import NLSTRING
 from helpers.differential import Row, Table
-from helpers.programs import NOW, ORIGIN, compiled
+from helpers.programs import compiled
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.parsers.db import Database
 from logferry.codegen.patterns import PatternError
-from logferry.message.model import Message, Stamp
 
 FILE = Path(__file__).parent / "patterndb.xml"
 MIDDLE = f'parser {{ db-parser(file("{FILE}")); }};'
@@ -92,7 +92,14 @@ TABLE = Table(
         gives("re abc z", '{"r":"abc","_classifier":{"rule_id":"r11","class":"sys"}}'),
         gives("re xyz z", '{"_classifier":{"class":"unknown"}}'),
         gives("at @ sign", '{"_classifier":{"rule_id":"r12","class":"sys"}}'),
-        gives("nl line", '{"_classifier":{"class":"unknown"}}'),
+        Row(
+            VALUES,
+            '{"l":"line","_classifier":{"rule_id":"r13","class":"sys"}}',
+            MIDDLE,
+            "nl line",
+            '{"_classifier":{"class":"unknown"}}',
+            NLSTRING,
+        ),
         gives("opt (word", '{"o":"(","_classifier":{"rule_id":"r14","class":"sys"}}'),
         gives("opt word", '{"o":"","_classifier":{"rule_id":"r14","class":"sys"}}'),
         gives(
@@ -157,7 +164,7 @@ def test_a_rule_sets_its_tags() -> None:
 def test_names_may_have_a_prefix() -> None:
     line = b"<13>Nov 21 03:00:00 h prog: num 5 end"
     parser = f'db-parser(file("{FILE}") prefix("p."))'
-    assert printed(parser, "${p.n} ${p..classifier.class}", line) == [b"5 sys"]
+    assert printed(parser, "${p.n} ${.classifier.class}", line) == [b"5 sys"]
 
 
 def test_unmatched_messages_may_be_dropped() -> None:
@@ -165,34 +172,46 @@ def test_unmatched_messages_may_be_dropped() -> None:
     assert not printed(f'db-parser(file("{FILE}") drop-unmatched(yes))', "$MSG", line)
 
 
-def test_examples_of_the_rules_are_checked(tmp_path: Path) -> None:
-    text = """<patterndb version="4"><ruleset name="a" id="a"><pattern>p</pattern><rules>
-    <rule id="r" class="c"><patterns><pattern>n @NUMBER:n@</pattern></patterns>
-    <examples><example><test_message program="p">n 5</test_message>
-      <test_values><test_value name="n">6</test_value></test_values></example>
-    <example><test_message program="p">m 5</test_message></example></examples>
-    </rule></rules></ruleset></patterndb>"""
-    (tmp_path / "db.xml").write_text(text)
-    database = Database(str(tmp_path / "db.xml"), MacroContext())
-    stamp = Stamp(NOW, 0)
-    assert database.failures(lambda: Message(ORIGIN, stamp, stamp)) == [
-        "rule r: n is '5', not '6'",
-        "rule r: 'm 5' is taken by no rule",
-    ]
-
-
 @pytest.mark.parametrize(
-    "rule",
-    ['<rule id="r" context-id="x">', '<rule id="r"><actions/>', '<rule id="r">@NO:x@'],
+    ("rule", "problem"),
+    [
+        ("<patterns><pattern>@NO:x@</pattern></patterns>", "unknown parser @NO@"),
+        ("<patterns><pattern>@SET:x@</pattern></patterns>", "needs its characters"),
+        ("<patterns><pattern>a@</pattern></patterns>", "is not closed"),
+        ("<values><value>x</value></values>", "a value has no name"),
+        ("<values><value name='a' type='x'>x</value></values>", "unknown type 'x'"),
+        ("<actions><action/></actions>", "neither message nor create-context"),
+        ("<actions><action trigger='x'/></actions>", "unknown trigger 'x'"),
+        (
+            "<actions><action rate='x'><message/></action></actions>",
+            "rate is no number",
+        ),
+        (
+            "<actions><action><create-context/></action></actions>",
+            "neither message nor create-context",
+        ),
+        (
+            "<actions><action><create-context><message/></create-context>"  # noqa: ISC004
+            "</action></actions>",
+            "create-context has no context-id",
+        ),
+        (
+            "<actions><action condition='host('><message/></action></actions>",
+            "cannot be read",
+        ),
+        (
+            "<actions><action><message inherit-mode='x'/></action></actions>",
+            "unknown inherit-mode 'x'",
+        ),
+    ],
 )
-def test_what_is_not_understood_is_an_error(rule: str, tmp_path: Path) -> None:
-    pattern = "@NO:x@" if "@NO" in rule else "x"
-    head = rule.replace("@NO:x@", "")
+def test_what_is_not_understood_is_an_error(
+    rule: str, problem: str, tmp_path: Path
+) -> None:
     text = (
         '<patterndb version="4"><ruleset><pattern>p</pattern><rules>'
-        f"{head}<patterns><pattern>{pattern}</pattern></patterns></rule>"
-        "</rules></ruleset></patterndb>"
+        f'<rule id="r">{rule}</rule></rules></ruleset></patterndb>'
     )
     (tmp_path / "db.xml").write_text(text)
-    with pytest.raises(PatternError):
+    with pytest.raises(PatternError, match=problem):
         Database(str(tmp_path / "db.xml"), MacroContext())

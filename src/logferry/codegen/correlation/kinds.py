@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from logferry.codegen.correlation.db import DbParser
 from logferry.codegen.correlation.group_lines import GroupLines
 from logferry.codegen.correlation.grouping_by import GroupingBy
 from logferry.codegen.correlation.options import (
@@ -11,6 +12,7 @@ from logferry.codegen.correlation.options import (
     GroupingOptions,
     GroupLinesOptions,
 )
+from logferry.codegen.parsers.db import DbOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,8 @@ CORRELATORS: dict[str, type[Options]] = {
 
 def correlates(spec: Spec) -> bool:
     """Tell whether this parser keeps messages back or makes new ones."""
+    if isinstance(spec.options, DbOptions):
+        return spec.options.correlates
     return spec.kind in CORRELATORS
 
 
@@ -53,12 +57,17 @@ def make_correlator(
     name = f"{name_of(spec)}#{number}"
     if spec.kind == "grouping-by":
         return GroupingBy(name, cast("GroupingByOptions", spec.options), context, post)
+    if isinstance(spec.options, DbOptions):
+        return DbParser(name, spec.options, context, post)
     return GroupLines(name, cast("GroupLinesOptions", spec.options), context, post)
 
 
 def name_of(spec: Spec) -> str:
     """Return what the contexts are kept under: the same as long as they fit."""
-    options = cast("GroupingOptions", spec.options)
+    options = spec.options
+    if isinstance(options, DbOptions):
+        return f"{spec.kind}({options.persist_name or options.file})"
+    options = cast("GroupingOptions", options)
     if options.persist_name:
         inner = options.persist_name
     else:
