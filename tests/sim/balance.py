@@ -470,7 +470,9 @@ class World:
         got = {t.server.name: t.batches - before[t.server] for t in used}
         total = sum(got.values())
         is_by_worker = self.plan.balance is Balance.WORKERS
-        if is_by_worker and self.worker_count < len(used):
+        # A dead target that nobody sends to any more may still count as one.
+        believed = self.balancer.usable_count(self.now)
+        if is_by_worker and self.worker_count < max(believed, len(used)):
             return
         weights = {target.server.weight for target in used}
         if self.plan.balance is Balance.LEAST_LOADED and len(weights) > 1:

@@ -47,15 +47,18 @@ def quotas(
     Return how many of ``count`` workers belong to each target.
 
     Each gets one where there are enough; the rest goes to who is farthest from its
-    share. With equal shares the first targets of ``order`` get one more, as in the
-    reference.
+    share, and of equally far ones to who has fewer. With equal shares the first targets
+    of ``order`` get one more, as in the reference.
     """
     total = sum(shares[target] for target in order)
     ideal = {target: count * shares[target] / total for target in order}
     found = dict.fromkeys(order, int(count >= len(order)))
     for _ in range(count - sum(found.values())):
         # Rounded, so that equal shares are equal whatever the division left over.
-        needy = max(order, key=lambda target: round(ideal[target] - found[target], 9))
+        needy = max(
+            order,
+            key=lambda item: (round(ideal[item] - found[item], 9), -found[item]),
+        )
         found[needy] += 1
     return found
 

@@ -27,6 +27,7 @@ __all__ = [
     "values_of_key",
 ]
 
+_URL_SAFE = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"  # left as typed; the rest cannot be sent
 _MARK = "\ue000"  # stands for an expression while the parts of a URL are told apart
 _url = re.compile(
     r"(?P<scheme>[^:/?#]*)://"
@@ -126,8 +127,17 @@ class UrlTemplate(ValueTemplate):
         self.user = unquote(match["user"] or "")
         self.password = unquote(match["password"] or "")
         host = match["host"]
+        try:
+            host = host if host.isascii() else host.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise TemplateInPlace(f"'{host}' is no host name") from error
         self.base = f"{match['scheme'].lower()}://{host}{':' + port if port else ''}"
         self.name = self._without_credentials()
+        self._parts[0] = (False, self._parts[0][1][match.start("rest") :])
+        self._parts = [
+            (is_expression, text if is_expression else quote(text, safe=_URL_SAFE))
+            for is_expression, text in self._parts
+        ]
 
     def _without_credentials(self) -> str:
         """Return the URL as it may stand in a log."""
@@ -135,7 +145,7 @@ class UrlTemplate(ValueTemplate):
 
     def fill_encoded(self, values: Mapping[str, str]) -> str:
         """Return the URL of one key, without credentials."""
-        return re.sub(r"(?<=://)[^/?#@]*@", "", super().fill_encoded(values), count=1)
+        return self.base + super().fill_encoded(values)
 
 
 def key_template(expressions: Iterable[str]) -> str:

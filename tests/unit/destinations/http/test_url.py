@@ -88,3 +88,15 @@ def test_invalid_bytes_of_a_value_survive():
     assert (
         ValueTemplate("$X").fill(values).encode("utf-8", "surrogateescape") == b"\xff"
     )
+
+
+def test_literal_parts_are_left_as_typed_but_for_what_cannot_be_sent():
+    url = UrlTemplate("http://h:1/a b/%20/é?q=x y&z=$$1/${HOST}")
+    filled = url.fill_encoded({"${HOST}": "w%201"})
+    assert filled == "http://h:1/a%20b/%20/%C3%A9?q=x%20y&z=$1/w%201"
+
+
+def test_host_names_of_all_alphabets_are_sent_as_the_dns_has_them():
+    assert UrlTemplate("http://bücher.test/").fill_encoded({}) == (
+        "http://xn--bcher-kva.test/"
+    )
