@@ -21,6 +21,11 @@ def test_laws_hold_in_every_world(block: int):
     assert not {seed: laws for seed, laws in broken.items() if laws}
 
 
+@pytest.mark.parametrize("seed", [303861])
+def test_seeds_that_broke_a_law_once_do_not_any_more(seed: int):
+    assert not play(seed).broken
+
+
 def test_same_seed_is_the_same_world():
     assert play(7).history == play(7).history
 
