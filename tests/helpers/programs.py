@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,9 @@ ORIGIN = Origin(
     ip_proto=6,
 )
 
+LOCAL_ORIGIN = replace(ORIGIN, local=True, peer_ip=b"")
+"""The origin of sources that read from this machine (``local(yes)``)."""
+
 
 class PaperSource(Options):
     """``input()``: a source made of nothing but its reception."""
@@ -56,6 +59,10 @@ class PaperSource(Options):
     program_override = Option(TextKind(), "", doc="See Reception.")
     time_zone = Option(TextKind(), "UTC", doc="See Reception.")
     tags = Option(Words(), (), doc="See Reception.")
+    normalize_hostnames = Option(YesNo(), default=False, doc="See Reception.")
+    default_pri = Option(Integer(), 13, doc="See Reception.")
+    sender_values = Option(YesNo(), default=False, doc="See Reception.")
+    local = Option(YesNo(), default=False, doc="See Reception.")
 
 
 class PaperDestination(Options):
@@ -102,6 +109,10 @@ def reception_of(options: PaperSource) -> Reception:
         program_override=options.program_override,
         time_zone=options.time_zone,
         tags=options.tags,
+        normalize_hostnames=options.normalize_hostnames,
+        default_pri=options.default_pri,
+        local=options.local,
+        has_sender_values=options.sender_values,
     )
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from logferry.codegen.fields import LineFields, Unsupported
+from logferry.codegen.fields import Unsupported
 from logferry.codegen.json_line import emit_flat_object
+from logferry.codegen.line_fields import LineFields
 from logferry.codegen.template_text import Function, Macro, parse_template
 from logferry.codegen.typed import (
     CastError,
@@ -63,8 +64,10 @@ def _emit_on_line(
 ) -> str:
     from logferry.codegen.templates import emit_parts, emit_template
 
-    if fields.layout.has("sdata") and pairs.may_take_sdata:
+    if fields.has_sdata and pairs.may_take_sdata:
         raise Unsupported("structured data is not read from lines")
+    if fields.reception.has_sender_values and pairs.may_take_sdata:
+        raise Unsupported("each sender has values of its own")
     codes: dict[str, str] = {}
     kinds: dict[str, str | None] = {}
     numbers: set[str] = set()

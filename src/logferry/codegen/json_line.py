@@ -20,10 +20,8 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from logferry.codegen.fields import is_recurring_text
-
 if TYPE_CHECKING:
-    from logferry.codegen.fields import LineFields
+    from logferry.codegen.line_fields import LineFields
 
 __all__ = ["emit_flat_object", "is_plain"]
 
@@ -31,7 +29,6 @@ _ESCAPED: Final = bytes((*range(10), *range(11, 32))) + b'"\\'
 """What JSON escapes, but for the newline: that one ends lines."""
 
 _replaced = re.compile(r"(\w+)\.replace\(\w+, (\w+)(?:, 1)?\)")
-_looked_up = re.compile(r"(\w+)\[\w+\]")
 
 
 def is_plain(text: bytes) -> bool:
@@ -80,9 +77,8 @@ def _is_plain_code(code: str, fields: LineFields) -> bool:
     constant = fields.constants.values.get(code)
     if isinstance(constant, bytes):
         return is_plain(constant) and b"\n" not in constant
-    looked_up = _looked_up.fullmatch(code)
-    if looked_up is not None:
-        return is_recurring_text(fields.constants.values.get(looked_up[1]))
+    if fields.is_word_of_ours(code):
+        return True
     replaced = _replaced.fullmatch(code)
     if replaced is not None:
         return all(_is_plain_code(part, fields) for part in replaced.groups())
@@ -94,7 +90,7 @@ def _is_never_empty(code: str, fields: LineFields) -> bool:
     constant = fields.constants.values.get(fields.sources.get(code, code))
     if isinstance(constant, bytes):
         return constant != b""
-    if _looked_up.fullmatch(code):
+    if fields.is_word_of_ours(code):
         return True
     return any(
         name == code and fields.layout.is_filled(slot)

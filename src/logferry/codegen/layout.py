@@ -18,7 +18,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LEGACY", "SYSLOG", "Atom", "Layout", "Slot", "row_pattern"]
+__all__ = [
+    "LEGACY",
+    "LEGACY_LOCAL",
+    "SYSLOG",
+    "UNPARSED",
+    "Atom",
+    "Layout",
+    "Slot",
+    "row_pattern",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +95,40 @@ _ISO_DATE = (
 )
 _FRACTION = rb"(?:\.\d{1,6})?+"
 _OFFSET = rb"(?:Z|[+-][01]\d:[0-5]\d)"
-_LEGACY_HOST = rb"(?!last |Message )[^ :\[\n]++"
+# No "@" and no "/": what stands around them is not part of $HOST.
+_LEGACY_HOST = rb"(?!last |Message )[^ :\[@/\n]++"
 _SDATA = rb'(?:-|(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="[^"\\\]\n]*+")*+\])++)'
 
+_HEAD = (
+    _literal(b"<"),
+    Atom("pri", _PRI),
+    _literal(b">"),
+    Atom("stamp", _BSD),
+    _literal(b" "),
+)
+_HOST = (Atom("host", _LEGACY_HOST), _literal(b" "))
+_TAIL = (
+    Atom("bracket", rb"(?:\[)?+"),
+    Atom("pid", rb"(?:(?<=\[)[^ \]:\n]*+)?+"),
+    Atom("colon", rb"(?:(?<=\])|(?<!\]))\]?+:?+ ?+"),
+    Atom("message", rb"[^\n]*+"),
+    _literal(b"\n"),
+)
+# The slow parser skips spaces before a program, and without a host other marks too.
+_NO_MARK = rb"(?! )"
+_NO_LOCAL_MARK = rb"(?! |: |last |Message )"
+
 LEGACY = Layout(
-    (
-        _literal(b"<"),
-        Atom("pri", _PRI),
-        _literal(b">"),
-        Atom("stamp", _BSD),
-        _literal(b" "),
-        Atom("host", _LEGACY_HOST),
-        _literal(b" "),
-        # The first byte is no space: the slow parser would skip it.
-        Atom("program", rb"(?! )[^ :\[\n]*+"),
-        Atom("bracket", rb"(?:\[)?+"),
-        Atom("pid", rb"(?:(?<=\[)[^ \]:\n]*+)?+"),
-        Atom("colon", rb"(?:(?<=\])|(?<!\]))\]?+:?+ ?+"),
-        Atom("message", rb"[^\n]*+"),
-        _literal(b"\n"),
-    ),
-    shortcut=(7, 12, rb"(?! )[^\n]*+"),
+    (*_HEAD, *_HOST, Atom("program", _NO_MARK + rb"[^ :\[\n]*+"), *_TAIL),
+    shortcut=(7, 12, _NO_MARK + rb"[^\n]*+"),
 )
 """``<34>Oct 11 22:14:15 mymachine su[1]: text`` (RFC 3164)."""
+
+LEGACY_LOCAL = Layout(
+    (*_HEAD, Atom("program", _NO_LOCAL_MARK + rb"[^ :\[\n]*+"), *_TAIL),
+    shortcut=(5, 10, _NO_LOCAL_MARK + rb"[^\n]*+"),
+)
+"""``<34>Oct 11 22:14:15 su[1]: text``, as local programs write."""
 
 SYSLOG = Layout(
     (
@@ -119,7 +139,7 @@ SYSLOG = Layout(
         Atom("fraction", _FRACTION),
         Atom("offset", _OFFSET),
         _literal(b" "),
-        Atom("host", rb"(?!- )[^ \n]{1,255}+"),
+        Atom("host", rb"(?!- )[^ @/\n]{1,255}+"),
         _literal(b" "),
         Atom("program", rb"[^ \n]{1,48}+"),
         _literal(b" "),
@@ -134,6 +154,9 @@ SYSLOG = Layout(
     )
 )
 """``<34>1 2026-10-11T22:14:15.003Z host app 1 ID47 - text`` (RFC 5424)."""
+
+UNPARSED = Layout((Atom("message", rb"[^\n]++"), _literal(b"\n")))
+"""Any line, all of it message (``flags(no-parse)``)."""
 
 
 def row_pattern(layout: Layout, slots: list[Slot], *, odd: bool) -> bytes:

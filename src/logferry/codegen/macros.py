@@ -29,9 +29,12 @@ from logferry.telemetry.counters import Metrics
 __all__ = [
     "ALL_MACROS",
     "ATTRIBUTES",
+    "STAMP_MACROS",
     "MacroContext",
     "MacroFunction",
+    "date_writer",
     "macro_function",
+    "short_host",
 ]
 
 MacroFunction: TypeAlias = Callable[[Message], bytes]
@@ -148,8 +151,8 @@ def _attribute(name: str) -> MacroFunction:
     return read
 
 
-def _host(message: Message) -> bytes:
-    host = message.host
+def short_host(host: bytes) -> bytes:
+    """Return the first name of a chain of relays, without what is before an ``@``."""
     if b"/" in host or b"@" in host:
         return host.rpartition(b"@")[2].partition(b"/")[0]
     return host
@@ -175,7 +178,7 @@ def _matches(values: dict[str, bytes]) -> Iterator[bytes]:
 
 
 _PLAIN: dict[str, MacroFunction] = {
-    "HOST": _host,
+    "HOST": lambda m: short_host(m.host),
     "MSGHDR": _header,
     "PRI": lambda m: b"%d" % m.pri,
     "TAG": lambda m: b"%02x" % m.pri,
@@ -217,7 +220,7 @@ def _date_function(name: str, context: MacroContext) -> MacroFunction | None:
     prefix, rest = "", name
     if name[:2] in {"S_", "R_", "C_", "P_"}:
         prefix, rest = name[0], name[2:]
-    formatted = _formatted_date(rest, context)
+    formatted = date_writer(rest, context)
     if formatted is None:
         return None
     write = formatted
@@ -231,9 +234,8 @@ def _date_function(name: str, context: MacroContext) -> MacroFunction | None:
     return lambda m: write(m.stamp)
 
 
-def _formatted_date(
-    name: str, context: MacroContext
-) -> Callable[[Stamp], bytes] | None:
+def date_writer(name: str, context: MacroContext) -> Callable[[Stamp], bytes] | None:
+    """Return what prints a stamp as date macro ``name`` (without its prefix)."""
     formats = {
         "DATE": context.format,
         "STAMP": context.format,
@@ -286,7 +288,7 @@ _PIECES: dict[str, _Piece] = {
     "TZ": lambda _w, _n, offset: format_offset(offset),
     "TZOFFSET": lambda _w, _n, offset: format_offset(offset),
 }
-_STAMPS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
+STAMP_MACROS = frozenset({"DATE", "STAMP", "ISODATE", "FULLDATE", "UNIXTIME"})
 ALL_MACROS: frozenset[str] = (
     (frozenset(_PLAIN) - {"*"})
     | {"LOGHOST", "SDATA", "SYSUPTIME", "HOSTID", "RCPTID", "RUNID", "UNIQID"}
@@ -294,7 +296,7 @@ ALL_MACROS: frozenset[str] = (
     | {
         prefix + name
         for prefix in ("", "S_", "R_", "C_", "P_")
-        for name in _STAMPS | frozenset(_PIECES)
+        for name in STAMP_MACROS | frozenset(_PIECES)
     }
 ) - {"FULLHOST", "FULLHOST_FROM", "HOST_FROM", "SOURCE", "TRANSPORT", "FILE_NAME"}
 """What value-pairs calls ``all-macros``: everything that is computed."""

@@ -19,11 +19,11 @@ from urllib.parse import quote_from_bytes
 from logferry.codegen.emit import Constants, compile_source
 from logferry.codegen.fields import (
     Fields,
-    LineFields,
     MessageFields,
     Piece,
     Unsupported,
 )
+from logferry.codegen.line_fields import LineFields
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.template_text import Literal, parse_template
 from logferry.codegen.templates import Record, emit_template, pieces_of
@@ -200,7 +200,7 @@ def _rest_of_line(fields: Fields, context: MacroContext) -> list[Piece]:
 def _full_host(fields: Fields, context: MacroContext) -> list[Piece]:
     if isinstance(fields, MessageFields):
         return [Piece(code="m.host")]
-    return fields.macro("HOST", context)
+    return fields.macro("FULLHOST", context)
 
 
 def _syslog_of_line(
@@ -213,7 +213,7 @@ def _syslog_of_line(
         Piece(literal=b">1 "),
         *fields.macro("ISODATE", context),
         Piece(literal=b" "),
-        *fields.macro("HOST", context),
+        *fields.macro("FULLHOST", context),
         Piece(literal=b" "),
     ]
     layout = fields.layout

@@ -16,12 +16,12 @@ from logferry.codegen.correlated import earlier
 from logferry.codegen.emit import Constants, compile_source
 from logferry.codegen.fields import (
     Fields,
-    LineFields,
     MessageFields,
     Piece,
     Unsupported,
 )
 from logferry.codegen.functions import emit_function
+from logferry.codegen.line_fields import LineFields
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.template_text import (
     Function,

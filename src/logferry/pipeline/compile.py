@@ -18,8 +18,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.emit import Constants, SourceWriter, compile_source
-from logferry.codegen.fields import LineFields, MessageFields, Unsupported
-from logferry.codegen.layout import LEGACY, SYSLOG, Layout, Slot, row_pattern
+from logferry.codegen.fields import MessageFields, Unsupported
+from logferry.codegen.layout import (
+    LEGACY,
+    LEGACY_LOCAL,
+    SYSLOG,
+    UNPARSED,
+    Layout,
+    Slot,
+    row_pattern,
+)
+from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
 from logferry.message.batch import RecordBatch
 from logferry.pipeline.paths import Output, PathWriter
@@ -51,6 +60,9 @@ _PLAIN_FLAGS = frozenset(
         "store-legacy-msghdr",
         "exit-on-eof",
         "ignore-aux-data",
+        "no-parse",
+        "no-hostname",
+        "dont-store-legacy-msghdr",
     }
 )
 
@@ -207,12 +219,21 @@ class ProgramCompiler:
 
     def _line_fields(self) -> LineFields:
         return LineFields(
-            self._layout, self._constants, self._reception, self._local_time_zone
+            self._layout,
+            self._constants,
+            self._reception,
+            self._local_time_zone,
+            self._macros,
         )
 
     @property
     def _layout(self) -> Layout:
-        return SYSLOG if "syslog-protocol" in self._reception.flags else LEGACY
+        flags = self._reception.flags
+        if "no-parse" in flags:
+            return UNPARSED
+        if "syslog-protocol" in flags:
+            return SYSLOG
+        return LEGACY if "expect-hostname" in flags else LEGACY_LOCAL
 
     def _obstacle(self) -> str:
         """Return why lines of this source are not read in the canonical way."""
@@ -220,24 +241,15 @@ class ProgramCompiler:
         odd_flags = reception.flags - _PLAIN_FLAGS
         if odd_flags:
             return f"flags({', '.join(sorted(odd_flags))})"
-        if "expect-hostname" not in reception.flags:
-            return "lines have no host name"
         if reception.has_own_pid:
             return "use-syslogng-pid() is set"
-        if reception.has_sender_values:
-            return "each sender has values of its own"
         for name in (
-            "chain_hostnames",
-            "normalize_hostnames",
             "check_hostname",
             "bad_hostname",
-            "program_override",
             "encoding",
         ):
             if getattr(reception, name):
                 return f"{name.replace('_', '-')}() is set"
-        if not reception.keep_timestamp:
-            return "keep-timestamp(no)"
         return ""
 
     def _write_fast(self, out: SourceWriter, fast: _FastBody) -> str:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.correlation.kinds import correlates, keeps_messages
 from logferry.codegen.emit import SourceWriter
-from logferry.codegen.fields import Fields, LineFields, MessageFields, Unsupported
+from logferry.codegen.fields import Fields, MessageFields, Unsupported
 from logferry.codegen.filters import emit_filter
+from logferry.codegen.line_fields import LineFields
 from logferry.codegen.parsers import PARSERS, emit_input, emit_parser
 from logferry.codegen.patterns import PatternError
 from logferry.codegen.records import emit_key, emit_record

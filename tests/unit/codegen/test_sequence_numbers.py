@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from helpers.programs import NOW, ORIGIN, Site, records, relay
+from helpers.programs import LOCAL_ORIGIN, NOW, ORIGIN, Site, records, relay
 
 LINE = b"<13>Nov 21 12:00:00 app[7]: text"
 LINE_WITH_HOST = b"<13>Nov 21 12:00:00 h app[7]: text"
-LOCAL = replace(ORIGIN, local=True, peer_ip=b"")
 
 
 def sdata(site: Site, *frames: bytes, local: bool = True) -> list[bytes]:
     """Return the structured data of what a program makes of frames."""
-    origin = LOCAL if local else ORIGIN
+    origin = LOCAL_ORIGIN if local else ORIGIN
     program = site.program
     found = records(program, program.frames(list(frames), origin, NOW))
     (made,) = found.values()
     return [record.split(b" ", 6)[6].rpartition(b" text")[0] for record in made]
 
 
-def site(flags: str = "", source: str = "flags(no-hostname)") -> Site:
+def site(flags: str = "", source: str = "flags(no-hostname) local(yes)") -> Site:
     output = "form(rfc5424)" + (f" flags({flags})" if flags else "")
     return relay(source=source, output=output)
 
@@ -35,12 +32,13 @@ def test_messages_of_this_machine_are_numbered() -> None:
 
 
 def test_messages_of_others_are_not() -> None:
-    assert sdata(site(), LINE, local=False) == [b"-"]
+    assert sdata(site(source="flags(no-hostname)"), LINE, local=False) == [b"-"]
 
 
 def test_all_are_numbered_on_request() -> None:
     numbered = [b'[meta sequenceId="1"]']
-    assert sdata(site("seqnum-all"), LINE, local=False) == numbered
+    others = site("seqnum-all", source="flags(no-hostname)")
+    assert sdata(others, LINE, local=False) == numbered
     lines = site("seqnum-all", source="")
     assert lines.program.form != "messages"
     assert sdata(lines, LINE_WITH_HOST, local=False) == numbered
@@ -48,7 +46,8 @@ def test_all_are_numbered_on_request() -> None:
 
 @pytest.mark.parametrize("local", [True, False])
 def test_none_is_numbered_on_request(local: bool) -> None:
-    assert sdata(site("no-seqnum"), LINE, local=local) == [b"-"]
+    source = "flags(no-hostname)" + " local(yes)" * local
+    assert sdata(site("no-seqnum", source), LINE, local=local) == [b"-"]
 
 
 def test_a_number_that_came_with_the_message_is_kept() -> None:
