@@ -83,7 +83,8 @@ def _emit_on_line(
     for name in fields.changed:
         if pairs.takes(name):
             key = pairs.key_of(name)
-            codes[key], kinds[key] = fields.changed[name], ""
+            codes[key] = emit_template(fields.macro(name, context), fields).code
+            kinds[key] = ""
             numbers.discard(key)
     explicit = set()
     for pair in pairs.pairs:
