@@ -1,8 +1,8 @@
 """
 A long outage: fill a reliable disk buffer while the server is away, then drain it.
 
-Prints how fast it fills and drains, at the beginning and at the end (it must not get
-slower as it grows), what a message costs in CPU, how many commits (each an ``fsync``)
+Prints how fast it fills and drains, for each gigabyte (it must not get slower as it
+grows), what a message costs in CPU, how many commits (each an ``fsync``)
 a second there were, and the peak of resident memory::
 
     python bench/backlog.py --gigabytes 20 [--durability os] [--dir FOLDER]
@@ -41,6 +41,7 @@ class Sampler:
         self._control = control
         self._pid = pid
         self.samples: list[tuple[float, int]] = []
+        self._gigabyte_began = 0
         self.cpu_s = cpu_seconds(pid)
         self.commits = self.read("disk_queue_commits_total")
         self.started = time.monotonic()
@@ -57,11 +58,27 @@ class Sampler:
         while True:
             now = self.read("disk_queue_events")
             self.samples.append((time.monotonic(), now))
+            self.report_gigabytes(name)
             is_there = now >= waiting if waiting else now == 0
             if is_there:
                 break
             time.sleep(0.5)
         self.report(name)
+
+    def report_gigabytes(self, name: str) -> None:
+        """Print the speed of each gigabyte: it must not change with the size."""
+        end, last = self.samples[-1]
+        begin, first = self.samples[self._gigabyte_began]
+        count = abs(last - first)
+        if count * SIZE < 1e9:
+            return
+        self._gigabyte_began = len(self.samples) - 1
+        print(
+            f"  {name:<6}{abs(last - self.samples[0][1]) * SIZE / 1e9:>7.2f} GB"
+            f"{count / (end - begin) / 1000:>8.0f} k/s"
+            f"{resident_mib(self._pid):>6.0f} MiB at most",
+            flush=True,
+        )
 
     def report(self, name: str) -> None:
         """Print rates at the beginning, at the end and over all."""
@@ -92,6 +109,10 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help="where the backlog is kept")
     options = parser.parse_args()
     count = int(options.gigabytes * 1e9 / SIZE)
+    needed = int(options.gigabytes * 1.1e9) + (1 << 30)
+    where = options.dir or Path(tempfile.gettempdir())
+    if shutil.disk_usage(where).free < needed:
+        parser.error(f"{where} has less than {needed / 1e9:.0f} GB free")
     folder = Path(tempfile.mkdtemp(prefix="backlog-", dir=options.dir))
     ports = free_port(), free_port()
     conf = folder / "site.conf"

@@ -323,6 +323,18 @@ class Storage:
             execute("VACUUM")
             execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def cut(self) -> None:
+        """
+        Give free room back to the disk, by copying what is left.
+
+        Raises ``QueueError``.
+        """
+        try:
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
     def _load(self, load: Load) -> Done:
         done = Done(next_start=load.stop)
         size_bytes = 0
