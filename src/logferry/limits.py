@@ -37,6 +37,21 @@ A block of the library has about fifty; at this limit reading takes half a secon
 80 MB.
 """
 
+CONFIG_EXPANSION_TEXT_MAX: Final = 256 * 1024
+"""Characters of one text that backticks stand in, for the same reason."""
+
+CONFIG_ALL_EXPANSION_TEXT_MAX: Final = 16 * 1024 * 1024
+"""Characters of all such texts together."""
+
+CONFIG_REFERENCES_MAX: Final = 10_000
+"""Statements that one may stand for, through all its references; templates, too."""
+
+CONFIG_ALL_REFERENCES_MAX: Final = 1_000_000
+"""Statements that all log paths together may stand for."""
+
+CONFIG_REFERENCE_DEPTH_MAX: Final = 32
+"""References within references: a dozen calls within each other for each."""
+
 CONFIG_NESTING_MAX: Final = 100
 """Brackets within brackets: the reader calls itself for each."""
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, NoReturn
 from logferry.config.blocks import VARARGS, argument_name, text_of_tokens
 from logferry.config.lexer import BACKTICK, ConfigurationEnds, Token, unescape
 from logferry.config.nodes import Span
-from logferry.limits import CONFIG_EXPANSION_DEPTH_MAX, CONFIG_EXPANSION_TOKENS_MAX
+from logferry.limits import (
+    CONFIG_ALL_EXPANSION_TEXT_MAX,
+    CONFIG_EXPANSION_DEPTH_MAX,
+    CONFIG_EXPANSION_TEXT_MAX,
+    CONFIG_EXPANSION_TOKENS_MAX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +50,7 @@ class Backticks:
         self._variables = variables
         self._diagnostics = diagnostics
         self._expanded_count = 0
+        self._text_count = 0
 
     def text(self, token: Token, arguments: Arguments | None) -> str:
         """Return the value of a string with backticks."""
@@ -55,11 +61,27 @@ class Backticks:
                 pieces[index] = self._value(piece, token.span, arguments)
             elif not is_raw:
                 pieces[index] = unescape(piece)
-        return "".join(pieces)
+        return self._counted("".join(pieces), token.span)
 
     def substitute(self, text: str, span: Span, arguments: Arguments | None) -> str:
         """Return ``text`` with every reference replaced."""
-        return BACKTICK.sub(lambda match: self._value(match[1], span, arguments), text)
+        text = BACKTICK.sub(lambda match: self._value(match[1], span, arguments), text)
+        return self._counted(text, span)
+
+    def _counted(self, text: str, span: Span) -> str:
+        self._text_count += len(text)
+        for count, limit in (
+            (len(text), CONFIG_EXPANSION_TEXT_MAX),
+            (self._text_count, CONFIG_ALL_EXPANSION_TEXT_MAX),
+        ):
+            if count <= limit:
+                continue
+            self._fail(
+                f"backticks stand for more than {limit:,} characters",
+                _user_place(span),
+                "does every @define use the one before several times?",
+            )
+        return text
 
     def _value(self, name: str, span: Span, arguments: Arguments | None) -> str:
         """Return what a reference stands for, as text."""

@@ -80,7 +80,13 @@ def _load(
     resolver.allows_duplicates = (
         tokens.defined("allow-config-dups") == "1" or version < DUPLICATES_ARE_ERRORS
     )
-    configuration = resolver.resolve(statements)
+    try:
+        configuration = resolver.resolve(statements)
+    except RecursionError:
+        place = Span(str(path), 1, 1, 1, 1)
+        diagnostics.error("brackets and references nest too deep", place)
+        diagnostics.raise_errors()
+        raise
     diagnostics.raise_errors()
     disabled = frozenset(tokens.defined("disabled-rules").replace(",", " ").split())
     diagnostics.leave_out(disabled)

@@ -118,7 +118,7 @@ class Preprocessor:
         self._includes = includes
         self._environment = environment
         self._diagnostics = diagnostics
-        self._frame = _Frame(tokenize(source), source=source)
+        self._frame = _Frame(self._tokens(source), source=source)
         self._frames: list[_Frame] = []
         self.current = END
         self.advance()
@@ -169,6 +169,7 @@ class Preprocessor:
         else:
             value = self._backticks.text(token, frame.arguments)
             quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "``")
+            quoted = quoted.replace("\0", "\\x00")
             self._push(_Frame([Token("TEXT", value, f'"{quoted}"', token.span)]))
 
     # -- backticks ----------------------------------------------------------------
@@ -387,7 +388,7 @@ class Preprocessor:
             )
         self._backticks.check_depth(name.span)
         source = SourceText(f"<{name.text}()>", text, name.span)
-        made = tokenize(source)
+        made = self._tokens(source)
         self._backticks.count(len(made), name.span)
         return _Frame(made, arguments=tokens, source=source)
 
@@ -459,7 +460,17 @@ class Preprocessor:
     def _include(self, name: str, frame: _Frame, span: Span) -> None:
         sources = self._includes.include(name, frame.source, span)
         for included in reversed(sources):
-            self._push(_Frame(tokenize(included), source=included))
+            self._push(_Frame(self._tokens(included), source=included))
+
+    def _tokens(self, source: SourceText) -> list[Token]:
+        """Return the tokens of a file; end the reading if it is no text."""
+        at = source.text.find("\0")
+        if at >= 0:
+            line = source.text.count("\n", 0, at) + 1
+            column = at - source.text.rfind("\n", 0, at)
+            place = Span(source.name, line, column, line, column + 1, source.origin)
+            self.fail("a NUL byte", place, "is this a text file?")
+        return tokenize(source)
 
 
 def _dashed(text: str) -> str:

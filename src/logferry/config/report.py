@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import Diagnostic
-from logferry.config.sources import LIBRARY
+from logferry.config.sources import LIBRARY, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Span
 
 __all__ = ["render_diagnostics"]
+
+_COLUMNS_MAX = 160
+_COLUMNS_BEFORE = 60
+"""What is shown of a longer line, and how much of it before the caret."""
 
 
 def render_diagnostics(
@@ -54,9 +58,10 @@ def _excerpt(span: Span, texts: dict[str, str]) -> list[str]:
         if path.parts[:1] == (LIBRARY.name,):  # named as scl/file.conf
             path = LIBRARY / path.name
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_source(path)
         except OSError:
             text = ""
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         texts[span.file] = text
     source = texts[span.file].splitlines()
     if not 1 <= span.line <= len(source):
@@ -66,4 +71,16 @@ def _excerpt(span: Span, texts: dict[str, str]) -> list[str]:
     width = max(1, min(last, len(line) + 1) - span.column)
     pad = "".join("\t" if char == "\t" else " " for char in line[: span.column - 1])
     number = f"{span.line:5} | "
+    if len(line) > _COLUMNS_MAX:
+        line, pad, width = _cropped(line, len(pad), width)
     return [f"{number}{line}", f"{' ' * len(number)}{pad}{'^' * width}"]
+
+
+def _cropped(line: str, column: int, width: int) -> tuple[str, str, int]:
+    """Return the part of a long line around ``column``, its indentation and width."""
+    start = max(0, min(column - _COLUMNS_BEFORE, len(line) - _COLUMNS_MAX))
+    end = start + _COLUMNS_MAX
+    shown = ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")
+    before = shown[: column - start + bool(start)]
+    pad = "".join("\t" if char == "\t" else " " for char in before)
+    return shown, pad, min(width, end - column)

@@ -35,6 +35,7 @@ from logferry.config.nodes import (
     Word,
 )
 from logferry.config.paths import PathReader
+from logferry.config.references import References
 from logferry.config.schema import Scope
 from logferry.config.template_cycles import report_template_cycles
 
@@ -90,8 +91,7 @@ class Resolver:
         self.destinations: dict[str, DestinationGroup] = {}
         self.filters: dict[str, FilterStep] = {}
         self.processors: dict[tuple[str, str], ProcessStep] = {}
-        self._in_progress: list[tuple[str, str]] = []
-        self._cyclic: set[tuple[str, str]] = set()
+        self._references = References(diagnostics)
         self._anonymous_count: dict[str, int] = {}
 
     def resolve(self, statements: list[Statement]) -> Configuration:
@@ -291,7 +291,9 @@ class Resolver:
             self.scope.used.add((kind, name))
         known = self._resolved(kind, name)
         if known is not None:
-            return known
+            if span is None or self._references.use((kind, name), span):
+                return known
+            return None
         if (kind, name) not in self._objects:
             if span is not None:
                 names = [item for group, item in self._objects if group == kind]
@@ -302,28 +304,20 @@ class Resolver:
                     or f"define it with {kind} {name} {{ … }};",
                 )
             return None
-        if (kind, name) in self._in_progress:
-            self._report_cycle(kind, name, span)
-            return None
         block, place = self._objects[kind, name]
-        self._in_progress.append((kind, name))
+        if (kind, name) in self._references:
+            self._references.report_cycle((kind, name), span or place)
+            return None
+        if self._references.is_too_deep(span or place):
+            return None
+        self._references.enter((kind, name))
         try:
-            return self.define(kind, name, block, place)
+            found = self.define(kind, name, block, place)
         finally:
-            self._in_progress.pop()
-
-    def _report_cycle(self, kind: str, name: str, span: Span | None) -> None:
-        """Report a cycle once, however many of its members ask."""
-        start = self._in_progress.index((kind, name))
-        members = self._in_progress[start:]
-        if self._cyclic.isdisjoint(members):
-            chain = " -> ".join(item for _, item in members)
-            self.diagnostics.error(
-                f"{kind} '{name}' refers to itself: {chain} -> {name}",
-                span or self._objects[kind, name][1],
-                "take one of the references out",
-            )
-        self._cyclic.update(members)
+            self._references.leave()
+        if span is not None and not self._references.use((kind, name), span):
+            return None
+        return found
 
     def _resolved(self, kind: str, name: str) -> object | None:
         match kind:

@@ -10,6 +10,7 @@ every file below ``scl/`` that is not found.
 
 from __future__ import annotations
 
+import codecs
 import glob
 import re
 from dataclasses import dataclass
@@ -47,8 +48,17 @@ class SourceText:
 
 
 def read_source(path: Path) -> str:
-    """Return the text of ``path``; bytes that are not UTF-8 survive. May raise."""
-    return path.read_text(encoding="utf-8", errors="surrogateescape")
+    """
+    Return the text of ``path``; bytes that are not UTF-8 survive. May raise.
+
+    What editors on Windows write is understood: byte order marks, UTF-16.
+    """
+    raw = path.read_bytes()
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = raw.decode("utf-16", errors="replace")
+    else:
+        text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class IncludePath:
