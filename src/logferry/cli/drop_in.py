@@ -2,7 +2,8 @@
 ``logferry drop-in DIR``: executables with the names and manners of syslog-ng's own.
 
 Scripts, unit files and dashboards that call ``syslog-ng``, ``syslog-ng-ctl``,
-``loggen``, ``dqtool`` and ``persist-tool`` find them in ``DIR/sbin`` and ``DIR/bin``.
+``loggen``, ``dqtool``, ``pdbtool`` and ``persist-tool`` find them in ``DIR/sbin`` and
+``DIR/bin``.
 Each is a shell line that becomes the interpreter that wrote it (``exec``): the process
 that was started is the daemon, with its pid, its signals and its exit status.
 
@@ -28,6 +29,7 @@ PROGRAMS = {
     "sbin/syslog-ng-ctl": "logferry.cli.syslog_ng_ctl",
     "bin/loggen": "logferry.cli.loggen",
     "bin/dqtool": "logferry.cli.dqtool",
+    "bin/pdbtool": "logferry.cli.patterndb",
     "bin/persist-tool": "logferry.cli.persist_tool",
 }
 """The executables, and the modules that they run."""

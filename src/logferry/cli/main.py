@@ -69,6 +69,13 @@ def _options(arguments: list[str]) -> int:
     return options(arguments)
 
 
+def _patterndb(arguments: list[str]) -> int:
+    """Check, try and merge pattern databases: test, match, merge."""
+    from logferry.cli.patterndb import main as patterndb
+
+    return patterndb(arguments)
+
+
 def _version(arguments: list[str]) -> int:
     """Show the version."""
     from logferry import __version__
@@ -86,6 +93,7 @@ QUICK: dict[str, Callable[[list[str]], int]] = {
     "dead-letters": _dead_letters,
     "drop-in": _drop_in,
     "options": _options,
+    "patterndb": _patterndb,
     "version": _version,
 }
 """Commands that take their arguments themselves, and return the exit status."""

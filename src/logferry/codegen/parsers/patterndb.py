@@ -42,6 +42,7 @@ __all__ = [
     "Rate",
     "Rule",
     "has_correlations",
+    "parse_file",
 ]
 
 _Pair: TypeAlias = tuple[str, Callable[["Message"], tuple[bytes, str]]]
@@ -155,6 +156,7 @@ class PatternFile:
     def __init__(self, path: str, context: MacroContext, prefix: str = "") -> None:
         self.examples: list[Example] = []
         self.rules: dict[bytes, Rule] = {}
+        self.shadowed: list[str] = []  # patterns that an earlier rule has
         self.programs: RadixTree[RadixTree[Rule]] = RadixTree()
         self._context = context
         self._prefix = prefix
@@ -196,7 +198,12 @@ class PatternFile:
         try:
             rule = self._rule(element, rule_id)
             for pattern in element.findall("patterns/pattern"):
-                tree.insert(pattern.text or "", rule)
+                known = tree.insert(pattern.text or "", rule)
+                if known is not rule:
+                    self.shadowed.append(
+                        f"rule {rule_id} never gets what its pattern '{pattern.text}' "
+                        f"takes: rule {known.id.decode()} has the same"
+                    )
         except (PatternError, TemplateError) as error:
             raise PatternError(f"rule {rule_id}: {error}") from error
         self.rules[rule.id] = rule

@@ -103,8 +103,12 @@ class RadixTree(Generic[T]):
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
 
-    def insert(self, pattern: str, value: T) -> None:
-        """Add a pattern; an earlier equal one stays. Raises ``PatternError``."""
+    def insert(self, pattern: str, value: T) -> T:
+        """
+        Add a pattern; return its value, which is that of an earlier equal one.
+
+        Raises ``PatternError``.
+        """
         node = self._root
         for piece in _pieces(pattern):
             if isinstance(piece, bytes):
@@ -117,6 +121,7 @@ class RadixTree(Generic[T]):
                 node = child
         if node.value is None:
             node.value = value
+        return node.value
 
     def find(self, text: bytes) -> Match[T] | None:
         """Return the pattern that takes ``text``, or the beginning of it."""
