@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import fcntl
 import socket
 import struct
+import termios
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
 
+_SO_ATTACH_FILTER = 26  # socket(7)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
 
 
@@ -37,6 +41,7 @@ class Collector:
         self._context = context
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Collector:
@@ -57,6 +62,7 @@ class Collector:
     ) -> None:
         self.connections += 1
         self._writers.add(writer)
+        self._readers[writer] = reader
         tls = writer.get_extra_info("ssl_object")
         if tls is not None:
             self.client_certificates.append(tls.getpeercert(binary_form=True) or b"")
@@ -81,6 +87,7 @@ class Collector:
         finally:
             self.empty_connections += is_empty
             self._writers.discard(writer)
+            del self._readers[writer]
             self._changed.set()
             writer.close()
 
@@ -119,6 +126,32 @@ class Collector:
         for writer in tuple(self._writers):
             writer.write_eof()
         await self._wait(lambda: not self._writers, timeout_s, "the clients' ends")
+
+    async def reset(self, timeout_s: float = 10.0) -> None:
+        """
+        Stop with RST, with everything read that our kernel had acknowledged.
+
+        From the moment on in which a filter drops all segments before TCP sees them,
+        nothing more is acknowledged; then the rest is read, then the connection is
+        reset. A client that loses a message now has lost it by itself.
+        """
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in tuple(self._writers):
+            sock = writer.get_extra_info("socket")
+            drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+            program = struct.pack("HL", 1, ctypes.addressof(drop_all))  # bpf(4)
+            sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        async with asyncio.timeout(timeout_s):
+            for writer in tuple(self._writers):
+                sock = writer.get_extra_info("socket")
+                while _unread_bytes(sock) or self._reader_bytes(writer):
+                    await asyncio.sleep(0)
+        await self.stop(reset=True)
+
+    def _reader_bytes(self, writer: asyncio.StreamWriter) -> int:
+        return len(self._readers[writer]._buffer)  # type: ignore[attr-defined] # asyncio has no way to ask
 
     async def stop(self, *, reset: bool = False) -> None:
         """Stop listening and end all connections, with RST or FIN."""
@@ -177,6 +210,12 @@ class Sender:
         assert self._writer is not None
         self._writer.write(data)
         await self._writer.drain()
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """Return how many bytes wait to be read (tcp(7), ``SIOCINQ``)."""
+    answer = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, "little")
 
 
 def numbers(lines: list[bytes]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import time
@@ -180,6 +181,31 @@ async def test_reloads_under_load_and_failed_over_lose_nothing(tmp_path):
     assert sum("Configuration reload finished" in event for event in daemon.events) == (
         RELOADS - RELOADS // 10
     )
+
+
+@pytest.mark.slow
+async def test_a_reset_in_the_moment_of_a_reload_loses_nothing(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY, BACKUP, THIRD)
+    plan = Plan(port, out, tmp_path)
+    primary = Collector(PRIMARY, out)
+    chance = random.Random(7)
+    async with Collector(BACKUP, out) as backup, Collector(THIRD, out) as third:
+        await primary.start()
+        async with Daemon(plan.text(0), tmp_path) as daemon, Stream(port) as stream:
+            for number in range(1, RELOADS + 1):
+                await goes_on(primary)
+                daemon.config.write_text("@version: 4.27\n" + plan.text(number))
+                reload = asyncio.create_task(daemon.ctl("RELOAD"))
+                await asyncio.sleep(chance.uniform(0.0, 0.03))
+                await primary.reset()
+                assert (await reload).startswith("OK")
+                await goes_on(backup, third)
+                await primary.start()
+            sent = await stream.end()
+            await all_arrive(daemon, sent, primary, backup, third)
+        await primary.stop()
+    assert daemon.returncode == 0, daemon.events
+    assert set(arrived(primary, backup, third)) == set(range(sent))
 
 
 async def test_without_a_failure_a_reload_doubles_nothing_and_keeps_order(tmp_path):

@@ -128,3 +128,81 @@ async def test_a_silent_connection_is_closed(tmp_path: Path) -> None:
     async with Daemon(text, tmp_path):
         with connected(tmp_path / "log", socket.SOCK_STREAM) as sock:
             assert await asyncio.to_thread(sock.recv, 1) == b""
+
+
+@pytest.mark.parametrize("kind", ["stream", "dgram"])
+async def test_a_changed_source_keeps_its_socket_and_its_clients(
+    tmp_path: Path, kind: str
+) -> None:
+    driver = f'unix-{kind}("DIR/log" EXTRA);'
+    number = socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM
+    one = site(tmp_path, driver.replace("EXTRA", "log-iw-size(2000)"), "$MSG")
+    two = site(
+        tmp_path, driver.replace("EXTRA", "log-iw-size(3000) perm(0600)"), "$MSG"
+    )
+    async with Daemon(one, tmp_path) as daemon:
+        with connected(tmp_path / "log", number) as sock:
+            sock.send(b"<13>Nov 21 12:00:00 a: one\n")
+            await lines_of(tmp_path / "out", 1)
+            before = (tmp_path / "log").stat()
+            daemon.config.write_text("@version: 4.27\n" + two)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            sock.send(b"<13>Nov 21 12:00:00 a: two\n")
+            with connected(tmp_path / "log", number) as second:
+                second.send(b"<13>Nov 21 12:00:00 a: three\n")
+                lines = await lines_of(tmp_path / "out", 3)
+        after = (tmp_path / "log").stat()
+    assert lines == [b"one", b"two", b"three"]
+    assert after.st_ino == before.st_ino
+    assert stat.S_IMODE(after.st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["stream", "dgram"])
+async def test_datagrams_and_lines_are_not_lost_while_reloads_follow_each_other(
+    tmp_path: Path, kind: str
+) -> None:
+    driver = f'unix-{kind}("DIR/log" log-iw-size(NUMBER));'
+    number = socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM
+
+    def text(round_number: int) -> str:
+        size = str(1000 + round_number)
+        return site(tmp_path, driver.replace("NUMBER", size), "$MSG")
+
+    async with Daemon(text(0), tmp_path) as daemon:
+        with connected(tmp_path / "log", number) as sock:
+
+            def send() -> None:
+                for index in range(3000):
+                    sock.send(b"<13>Nov 21 12:00:00 a: %d\n" % index)
+
+            sending = asyncio.create_task(asyncio.to_thread(send))
+            for round_number in range(1, 6):
+                daemon.config.write_text("@version: 4.27\n" + text(round_number))
+                assert (await daemon.ctl("RELOAD")).startswith("OK")
+            await sending
+            lines = await lines_of(tmp_path / "out", 3000)
+    assert [int(line) for line in lines] == list(range(3000))
+
+
+async def test_a_socket_that_somebody_removed_is_made_anew_by_a_reload(
+    tmp_path: Path,
+) -> None:
+    one = site(tmp_path, 'unix-stream("DIR/log");', "$MSG")
+    two = site(tmp_path, 'unix-stream("DIR/log" log-iw-size(3000));', "$MSG")
+    async with Daemon(one, tmp_path) as daemon:
+        (tmp_path / "log").unlink()
+        daemon.config.write_text("@version: 4.27\n" + two)
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        with connected(tmp_path / "log", socket.SOCK_STREAM) as sock:
+            sock.send(b"<13>Nov 21 12:00:00 a: one\n")
+            await lines_of(tmp_path / "out", 1)
+
+
+async def test_connections_without_keep_alive_end_at_a_reload(tmp_path: Path) -> None:
+    text = site(tmp_path, 'unix-stream("DIR/log" keep-alive(no));', "$MSG")
+    async with Daemon(text, tmp_path) as daemon:
+        with connected(tmp_path / "log", socket.SOCK_STREAM) as sock:
+            await daemon.wait_for("connection accepted")
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            sock.settimeout(10)
+            assert await asyncio.to_thread(sock.recv, 10) == b""

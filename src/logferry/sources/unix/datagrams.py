@@ -54,6 +54,14 @@ class LocalDatagramReceiver:
         self._is_reading = False
         self.resume()
 
+    def hand_over(
+        self, size_max: int, deliver: Callable[[list[bytes], Credentials | None], None]
+    ) -> None:
+        """Deliver to another owner from now on; nothing is refused meanwhile."""
+        self._size_max = size_max
+        self._deliver = deliver
+        self.resume()  # the new owner's window is empty
+
     def resume(self) -> None:
         """Read."""
         if not self._is_reading:

@@ -3,6 +3,9 @@ The ``unix-stream()`` and ``unix-dgram()`` sources: messages of this machine.
 
 A socket file that is in the way is replaced, as in the reference; what is no socket
 stays, and is an error. systemd may pass the socket instead (``runtime/activation``).
+A reload that changes other options of a source leaves it socket and connections: a
+program that logs by ``syslog(3)`` would not connect again before its next message, and
+lose that one.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from logferry.config.nodes import Spec
     from logferry.message.batch import Receipt
     from logferry.runtime.environment import Environment
-    from logferry.sources.base import Intake
+    from logferry.sources.base import Intake, Source
     from logferry.sources.network.proxy_header import Endpoints
     from logferry.syslog.reception import Reception
 
@@ -87,6 +90,25 @@ def bind_unix(
     return sock
 
 
+def inode_of(path: str) -> int:
+    """Return what tells one socket file from another with the same name, or 0."""
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
+
+
+def is_bound_to(path: str, inode: int) -> bool:
+    """Tell whether the socket file is still the one that was made."""
+    return inode_of(path) == inode
+
+
+def renew_permissions(options: UnixSourceOptions) -> None:
+    """Give an inherited socket file the owner and mode it has to have now."""
+    with contextlib.suppress(OSError):  # another user's since we changed ours
+        set_permissions(options.path, options)
+
+
 class _LocalSource:
     """What both kinds of sockets share."""
 
@@ -118,6 +140,14 @@ class _LocalSource:
             )
         return origin
 
+    def _may_inherit(self, old: _LocalSource) -> bool:
+        """Tell whether the socket of ``old`` is the one that we are to have."""
+        return (
+            self._spec.kind == old._spec.kind
+            and self._options.path == old._options.path
+            and self._wants_credentials == old._wants_credentials
+        )
+
     def _bind(self, kind: socket.SocketKind) -> socket.socket | None:
         """Return the socket, or nothing where it is optional."""
         path = self._options.path
@@ -137,17 +167,51 @@ class UnixStreamSource(_LocalSource):
         super().__init__(spec, environment, intake)
         self._stream_options = cast("UnixStreamOptions", spec.options)
         self._listener: Listener | None = None
+        self._inode = 0
         self._connections: set[Connection] = set()
+        self._credentials: dict[Connection, Credentials | None] = {}
         self._tasks = Tasks(environment.log)
         labels = {"driver": spec.kind, "id": spec.id, "address": self._options.path}
         metrics = environment.metrics
         self._connected = metrics.gauge("socket_connections", labels)
         self._rejected = metrics.counter("socket_rejected_connections_total", labels)
 
+    def inherit(self, old: Source) -> bool:
+        """Take over the socket and the connections of a source with the same path."""
+        if not isinstance(old, UnixStreamSource) or not self._may_inherit(old):
+            return False
+        if old._listener is None or not is_bound_to(old._options.path, old._inode):
+            return False  # somebody removed it: a new one is needed
+        self._listener, old._listener = old._listener, None
+        self._inode = old._inode
+        self._listener.hand_over(
+            self._stream_options.listen_backlog, self._options, self._on_accepted
+        )
+        if self._options.keep_alive:
+            self._credentials.update(old._credentials)
+            for connection in tuple(old._connections):
+                self._connections.add(connection)
+                connection.adopt(self._intake, self)
+                self._begin(connection)
+            old._connections.clear()
+        self._connected.value = len(self._connections)
+        return True
+
+    def on_reload(self) -> None:
+        """Close the connections when they are not to be kept."""
+        if not self._options.keep_alive:
+            for connection in tuple(self._connections):
+                connection.close()
+
     async def start(self) -> None:
         """Listen. Raises ``TransportError`` when the socket cannot be made."""
-        sock = self._bind(socket.SOCK_STREAM)
+        sock = None
+        if self._listener is not None:
+            renew_permissions(self._options)
+        else:
+            sock = self._bind(socket.SOCK_STREAM)
         if sock is not None:
+            self._inode = inode_of(self._options.path)
             self._listener = Listener(
                 asyncio.get_running_loop(),
                 sock,
@@ -202,8 +266,15 @@ class UnixStreamSource(_LocalSource):
         log.emit(
             network_events.ConnectionAccepted(connection.descriptor, client, local)
         )
-        credentials = peer_credentials(sock) if self._wants_credentials else None
-        connection.start(self._origin(credentials), self._window())
+        self._credentials[connection] = (
+            peer_credentials(sock) if self._wants_credentials else None
+        )
+        self._begin(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        """Read from ``connection`` in our name."""
+        origin = self._origin(self._credentials.get(connection))
+        connection.start(origin, self._window())
 
     def _window(self) -> int:
         options = self._stream_options
@@ -212,6 +283,7 @@ class UnixStreamSource(_LocalSource):
     def on_connection_closed(self, connection: Connection) -> None:
         """Forget the connection."""
         self._connections.discard(connection)
+        self._credentials.pop(connection, None)
         self._connected.value = len(self._connections)
         self._environment.log.emit(
             network_events.ConnectionClosed(
@@ -249,15 +321,31 @@ class UnixDgramSource(_LocalSource):
     def __init__(self, spec: Spec, environment: Environment, intake: Intake) -> None:
         super().__init__(spec, environment, intake)
         self._receiver: LocalDatagramReceiver | None = None
+        self._inode = 0
         self._unsettled_count = 0
+
+    def inherit(self, old: Source) -> bool:
+        """Take over the socket of a source with the same path."""
+        if not isinstance(old, UnixDgramSource) or not self._may_inherit(old):
+            return False
+        if old._receiver is None or not is_bound_to(old._options.path, old._inode):
+            return False
+        self._receiver, old._receiver = old._receiver, None
+        self._inode = old._inode
+        self._receiver.hand_over(self._options.log_msg_size, self._deliver)
+        return True
 
     async def start(self) -> None:
         """Bind. Raises ``TransportError`` when the socket cannot be made."""
+        if self._receiver is not None:
+            renew_permissions(self._options)
+            return
         sock = self._bind(socket.SOCK_DGRAM)
         if sock is None:
             return
         if self._wants_credentials:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._inode = inode_of(self._options.path)
         self._receiver = LocalDatagramReceiver(
             asyncio.get_running_loop(),
             sock,
