@@ -8,6 +8,7 @@ as long and as heavy as wanted; ``make test`` runs it short.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -19,7 +20,8 @@ import pytest
 
 from helpers.collector import Collector, Sender, numbers
 from helpers.daemon import Daemon, free_port
-from helpers.metrics import parse_prometheus, unbalanced
+from helpers.metrics import parse_prometheus, unbalanced, value_of
+from helpers.web import Request, Response, WebServer
 
 pytestmark = pytest.mark.integration
 
@@ -418,3 +420,57 @@ async def test_memory_does_not_grow_with_reloads(tmp_path):
 
         settled = await reload(6)
         assert await reload(12) < settled + 6_000
+
+
+async def test_a_changed_pool_goes_on_with_what_it_knows_of_its_targets(tmp_path):
+    port = free_port(PRIMARY)
+
+    def slow(request: Request) -> Response:
+        del request
+        return Response(200, delay_s=0.05)
+
+    dead = f"http://{PRIMARY}:{free_port(PRIMARY)}/"
+    async with WebServer(PRIMARY, slow) as server:
+        text = f"""
+source s {{ network(ip({PRIMARY}) port({port})); }};
+destination d {{
+    http(url("{server.url}" "{dead}") persist-name("p") time-reopen(60) batch-lines(5)
+        workers(2));
+}};
+log {{ source(s); destination(d); }};
+"""
+        async with Daemon(text, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
+            await sender.send(20)
+            await daemon.wait_for("removing from rotation")
+            async with asyncio.timeout(20):
+                while json.loads(await daemon.ctl("QUEUES", "--json"))[0]["messages"]:
+                    await asyncio.sleep(0.02)
+
+            async def state() -> dict[str, tuple[str, float, float]]:
+                (pool,) = json.loads(await daemon.ctl("POOL", "--json"))
+                samples = parse_prometheus(await daemon.ctl("STATS", "PROMETHEUS"))
+                return {
+                    item["name"]: (
+                        item["state"],
+                        value_of(
+                            samples,
+                            "output_target_latency_seconds",
+                            target=item["name"],
+                        ),
+                        value_of(
+                            samples,
+                            "output_target_request_latency_seconds",
+                            target=item["name"],
+                            quantile="0.5",
+                        ),
+                    )
+                    for item in pool["servers"]
+                }
+
+            before = await state()
+            assert before[dead][0] != before[server.url][0]
+            assert before[server.url][1] > 0.04
+            changed = text.replace("batch-lines(5)", "batch-lines(7)")
+            daemon.config.write_text("@version: 4.27\n" + changed)
+            assert (await daemon.ctl("RELOAD")).startswith("OK")
+            assert await state() == before

@@ -436,6 +436,13 @@ class Balancer:
         member.is_out = True
         member.since = now
 
+    def inherit(self, old: Balancer) -> None:
+        """Begin with what ``old`` measured of the targets that both have."""
+        for target, member in self._members.items():
+            same = old.pool.find(target.name)
+            if same is not None:
+                member.latency_s = old._members[same].latency_s
+
     def report(self, now: float) -> list[TargetReport]:
         """Return how all targets fare."""
         return [

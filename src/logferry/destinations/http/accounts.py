@@ -103,6 +103,12 @@ class Accounts:
         self._refresh()
         self._metrics.forget(self._refresh)
 
+    def inherit(self, old: Accounts) -> None:
+        """Go on with what ``old`` measured of the targets that both have."""
+        known = {item.name: series.durations for item, series in old._targets.items()}
+        for target, series in self._targets.items():
+            series.durations = known.get(target.name, series.durations)
+
     def on_workers(self, count: int) -> None:
         """So many workers may be busy."""
         self._workers.value = count

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from logferry.config.nodes import Spec
+    from logferry.destinations.base import Destination
     from logferry.message.batch import RecordBatch
     from logferry.policy.retry import Wait
     from logferry.queues.queue import Lease, PushResult, Queue
@@ -153,6 +154,12 @@ class HttpDestination:
         return Worker(number, self._shared, session, self)
 
     # -- the destination contract ------------------------------------------------
+
+    def inherit(self, old: Destination) -> None:
+        """Go on with what ``old`` measured; failures and drains are kept anyway."""
+        if isinstance(old, HttpDestination):
+            self.balancer.inherit(old.balancer)
+            self._accounts.inherit(old._accounts)
 
     async def start(self) -> None:
         """Begin to deliver."""
