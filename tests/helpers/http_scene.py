@@ -16,6 +16,7 @@ from logferry.runtime.environment import Environment
 from logferry.telemetry.events import Event, NullLog, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from logferry.destinations.http.destination import HttpDestination
@@ -52,6 +53,7 @@ class HttpScene:
         self._config = folder / "http.conf"
         self._options = options
         self._queues = QueueStore(self.environment)
+        self.preamble = ""  # of the configuration
         self.sent = 0
 
     def __getitem__(self, index: int) -> WebServer:
@@ -70,6 +72,7 @@ class HttpScene:
         )
         self._config.write_text(
             "@version: 4.27\noptions { keep-hostname(yes); time-reopen(0.2); };\n"
+            f"{self.preamble}\n"
             "source s { internal(); };\n"
             f"destination d {{ http({options}); }};\n"
             "log { source(s); destination(d); };\n"
@@ -124,6 +127,12 @@ class HttpScene:
             ]
         )
         self.sent += count
+
+    async def until(self, is_so: Callable[[], bool], timeout_s: float = 10.0) -> None:
+        """Wait until ``is_so``."""
+        async with asyncio.timeout(timeout_s):
+            while not is_so():
+                await asyncio.sleep(0.005)
 
     async def settled(self, timeout_s: float = 10.0) -> None:
         """Wait until the queue is empty."""

@@ -11,7 +11,10 @@ the user's, with the reference's contract::
         def get_headers(self, body, headers): ...              # -> ["Name: value", …]
         def on_http_response_received(self, http_code): ...    # optional
 
-``get_headers`` runs in the event loop and must not wait for anything.
+``get_headers`` runs in the event loop and must not wait for anything, unless it is
+``async``. Bytes of a body that are not UTF-8 come as surrogates. When
+``on_http_response_received`` returns true the request is sent again at once, with new
+headers; once, until an answer was accepted without. Both are our additions.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import asyncio
 import base64
 import contextlib
 import hmac
+import inspect
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -292,6 +296,7 @@ class PythonHeaders:
 
     def __init__(self, options: PythonHeaderOptions) -> None:
         self._is_critical = options.mark_errors_as_critical
+        self._was_repeated = False
         code = options._values.get("code", ())  # as check_class() left it
         try:
             self._maker: Any = find_name(code, options.class_)(dict(options.options))
@@ -302,7 +307,12 @@ class PythonHeaders:
         """Return what the class returns."""
         given = [f"{name}: {value}" for name, value in headers.items()]
         try:
-            made = self._maker.get_headers(body.decode("utf-8", "replace"), given)
+            made = self._maker.get_headers(
+                body.decode("utf-8", "surrogateescape"), given
+            )
+            if inspect.isawaitable(made):
+                async with asyncio.timeout(_TOKEN_TIMEOUT_S):
+                    made = await made
             pairs = [str(line).partition(":") for line in made]
         except Exception as error:  # whatever the user's code raises
             if self._is_critical:
@@ -313,11 +323,14 @@ class PythonHeaders:
     def on_status(self, status: int) -> bool:
         """Tell the class, if it wants to know."""
         listener = getattr(self._maker, "on_http_response_received", None)
+        wants_again = False
         if listener is not None:
-            # The answer is there: what the user's code makes of it changes nothing.
+            # The answer is there: an error of the user's code changes nothing.
             with contextlib.suppress(Exception):
-                listener(status)
-        return False
+                wants_again = bool(listener(status))
+        is_worth_it = wants_again and not self._was_repeated
+        self._was_repeated = wants_again
+        return is_worth_it
 
     async def close(self) -> None:
         """Nothing to close."""

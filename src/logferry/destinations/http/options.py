@@ -8,6 +8,7 @@ keep old configurations what they were.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import cast
 
 from logferry.codegen.template_text import TemplateError
@@ -61,6 +62,8 @@ LOT_COUNT_MAX = 64
 """Messages that travel alone and are taken from the queue together."""
 
 TIMEOUT_WITH_FAILOVER_S = 60.0
+
+SOCKS_SCHEMES = frozenset({"socks4", "socks4a", "socks5", "socks5h"})
 
 
 class HttpTlsOptions(Options):
@@ -337,8 +340,9 @@ class RequestOptions(Options):
     proxy = Option(
         TextKind("a URL"),
         "",
-        doc="An HTTP proxy; without it http_proxy and https_proxy of the environment "
-        "count.",
+        doc="A proxy: http, https, socks4, socks4a, socks5 or socks5h, "
+        "with host and port; without it http_proxy, https_proxy, all_proxy and "
+        "no_proxy of the environment count. SOCKS needs the package aiohttp-socks.",
     )
     batch_id_header = Option(
         TextKind("a header's name"),
@@ -507,12 +511,8 @@ class HttpDestinationOptions(
                 self.given.get("method", self.span),
                 "write POST or PUT",
             )
-        if self.proxy and not self.proxy.startswith(("http://", "https://")):
-            scope.diagnostics.error(
-                f"proxy '{self.proxy}' cannot be used",
-                self.given["proxy"],
-                "only HTTP proxies are supported: http://host:port",
-            )
+        if self.proxy:
+            _check_proxy(self, scope)
         if self.content_compression == "zstd":
             _check_zstd(self, scope)
 
@@ -567,6 +567,23 @@ def check_headers(options: Options, headers: tuple[str, ...], scope: Scope) -> N
                 options.given.get("headers", options.span),
                 'write "Name: value"',
             )
+
+
+def _check_proxy(options: HttpDestinationOptions, scope: Scope) -> None:
+    proxy, span = options.proxy, options.given["proxy"]
+    scheme = proxy.partition("://")[0] if "://" in proxy else "http"
+    if scheme not in {"http", "https", *SOCKS_SCHEMES}:
+        scope.diagnostics.error(
+            f"proxy '{proxy}' cannot be used",
+            span,
+            "write http://host:port or socks5://host:port",
+        )
+    elif scheme in SOCKS_SCHEMES and find_spec("aiohttp_socks") is None:
+        scope.diagnostics.error(
+            f"proxy '{proxy}' needs the package aiohttp-socks",
+            span,
+            "install logferry[socks]",
+        )
 
 
 def _check_zstd(options: HttpDestinationOptions, scope: Scope) -> None:

@@ -18,13 +18,13 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from logferry.destinations.http.lane import Connector, Lane
+from logferry.destinations.http.proxy import is_socks, make_connector, proxy_to
 from logferry.destinations.http.request import encode_head
 from logferry.errors import ConnectFailed, ConnectionLost, TimedOut, TlsFailed
 
@@ -48,7 +48,6 @@ BODY_TIMEOUT_S: Final = 30.0
 """The status has come: how long the rest may take where ``timeout()`` is no limit."""
 
 _WHOLE_BODY_BYTES = 1024 * 1024  # aiohttp warns of larger ones in one piece
-_KEPT_S = 24 * 3600  # idle connections; the server will close them earlier
 _SECRET_HEADERS = ("Authorization", "Cookie", "Proxy-Authorization")
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 47
@@ -92,12 +91,20 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class _Client:
+    """aiohttp's client, and what opens its connections."""
+
+    session: aiohttp.ClientSession
+    connector: Connector
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """A connection that waits for the next request."""
 
     lane: Lane
     since: float
-    is_straight: bool  # no proxy in between
+    is_straight: bool  # no web proxy in between
 
 
 class Session:
@@ -131,19 +138,27 @@ class Session:
         self._proxy = proxy
         self._proxies: dict[URL, URL | None] = {}
         self._accepts_redirects = accepts_redirects
-        self._client: aiohttp.ClientSession | None = None
-        self._connector: Connector | None = None
+        self._clients: dict[URL | None, _Client] = {}  # by the SOCKS proxy, if any
         self._kept: dict[URL, _Kept] = {}  # by origin
 
-    def _open(self) -> aiohttp.ClientSession:
-        self._connector = Connector(
-            limit=1, keepalive_timeout=_KEPT_S, ttl_dns_cache=10
-        )
-        return aiohttp.ClientSession(
-            connector=self._connector,
+    def _client_through(self, socks: URL | None) -> _Client:
+        """Return the client that goes through ``socks``, or directly."""
+        found = self._clients.get(socks)
+        if found is not None:
+            return found
+        try:
+            connector = make_connector(socks)
+        except ImportError as error:
+            raise ConnectFailed(
+                f"proxy {socks} needs the package aiohttp-socks"
+            ) from error
+        session = aiohttp.ClientSession(
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
+        found = self._clients[socks] = _Client(session, connector)
+        return found
 
     async def send(self, outgoing: Outgoing) -> Reply:
         """
@@ -191,14 +206,12 @@ class Session:
 
     async def _exchange(self, outgoing: Outgoing) -> Reply:
         """Send one request, and put aiohttp's errors into our words."""
-        if self._client is None:
-            self._client = self._open()
         origin = outgoing.url.origin()
         kept = self._kept.get(origin)
         try:
             if kept is not None and kept.is_straight and kept.lane.is_open:
                 return await self._take_lane(kept.lane, outgoing, origin)
-            return await self._request(self._client, outgoing, origin)
+            return await self._request(outgoing, origin)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             raise TimedOut(
                 str(error) or f"no answer in {outgoing.timeout_s:g} s"
@@ -241,12 +254,7 @@ class Session:
             _text(body, message.headers, self._kept_bytes) if body else "",
         )
 
-    async def _request(
-        self,
-        client: aiohttp.ClientSession,
-        outgoing: Outgoing,
-        origin: URL,
-    ) -> Reply:
+    async def _request(self, outgoing: Outgoing, origin: URL) -> Reply:
         """Send a request with aiohttp's client, on a new connection if need be."""
         before = self._kept.pop(origin, None)
         headers = outgoing.headers
@@ -256,14 +264,16 @@ class Session:
             headers["Content-Length"] = str(len(outgoing.body))
             body = _pieces(outgoing.body)
         proxy = self._proxy_to(origin)
-        response = await client.request(
+        is_direct = proxy is None or is_socks(proxy)
+        client = self._client_through(proxy if is_direct else None)
+        response = await client.session.request(
             outgoing.method,
             outgoing.url,
             data=body,
             headers=headers,
             allow_redirects=False,
             ssl=outgoing.tls if outgoing.tls is not None else True,
-            proxy=proxy,
+            proxy=None if is_direct else proxy,
             timeout=aiohttp.ClientTimeout(
                 total=outgoing.timeout_s or None,
                 connect=self._connect_timeout_s,
@@ -276,12 +286,11 @@ class Session:
         finally:
             if not is_whole:
                 response.close()
-        assert self._connector is not None
-        lane = Lane(self._connector.last)
+        lane = Lane(client.connector.last)
         if is_whole and lane.is_open:
             is_same = before is not None and before.lane == lane
             since = before.since if before and is_same else self._clock()
-            self._kept[origin] = _Kept(lane, since, proxy is None)
+            self._kept[origin] = _Kept(lane, since, is_direct)
         return Reply(
             response.status,
             response.reason or "",
@@ -293,19 +302,16 @@ class Session:
         """Return the proxy that leads to ``origin``: ours, or the environment's."""
         if origin not in self._proxies:
             # aiohttp would look into the environment, in a thread, at each request.
-            found = self._proxy
-            if not found and not proxy_bypass(origin.host or ""):
-                found = getproxies().get(origin.scheme, "")
-            self._proxies[origin] = URL(found) if found else None
+            self._proxies[origin] = proxy_to(origin, self._proxy)
         return self._proxies[origin]
 
     async def close(self) -> None:
         """Close all connections."""
-        client, self._client = self._client, None
-        self._connector = None
+        clients = list(self._clients.values())
+        self._clients.clear()
         self._kept.clear()
-        if client is not None:
-            await client.close()
+        for client in clients:
+            await client.session.close()
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
