@@ -59,9 +59,11 @@ def test_signatures_are_those_of_the_published_examples(
     made.now = lambda: datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
     assert made.get_headers("", []) == [
         "x-amz-date: 20150830T123600Z",
-        ("Authorization: AWS4-HMAC-SHA256 "
-        "Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
-        f"SignedHeaders=host;x-amz-date, Signature={signature}"),
+        (
+            "Authorization: AWS4-HMAC-SHA256 "
+            "Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+            f"SignedHeaders=host;x-amz-date, Signature={signature}"
+        ),
     ]
 
 

@@ -125,7 +125,7 @@ def test_workers_are_a_number_or_a_range(tmp_path: Path):
         ("response-action(418 => ignore)", "pairs such as 418 => drop"),
         ("reject-status(42)", "from 100 to 599"),
         ("max-ejected(150%)", "a share such as 50%"),
-        ('proxy("socks5://h:1")', "cannot be used"),
+        ('proxy("ftp://h:1")', "cannot be used"),
         ("ssl-version(sslv3)", "not spoken any more"),
         ("on-reject(explode)", "one of split"),
         ('target("http://a/ http://b/")', "a target() has one URL"),
