@@ -255,7 +255,7 @@ def _scanner(piece: _Piece) -> _Scan:
 
 def _of_characters(kind: str, extra: bytes) -> bytes:
     """Return the pattern of a parser that is told further characters."""
-    chars = re.escape(extra).replace(b"]", rb"\]")
+    chars = re.escape(extra)
     match kind:
         case "STRING":
             return rb"([A-Za-z0-9" + chars + rb"]++)"
