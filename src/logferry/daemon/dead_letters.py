@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.message.batch import Receipt
-from logferry.queues.set_aside import set_aside
+from logferry.queues.set_aside import is_damage, set_aside
 from logferry.runtime.stores import DeadLetter
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
@@ -129,6 +129,7 @@ class SqliteDeadLetters:
         self._closing = asyncio.Event()
         self._connection = self._open()
         self._reader = _connect(path)
+        self._reader.execute("PRAGMA busy_timeout = 50")  # the event loop waits
         self._count = metrics.gauge("dead_letters")
         self._size = metrics.gauge("dead_letters_bytes")
         metrics.on_read(self._refresh)
@@ -139,6 +140,8 @@ class SqliteDeadLetters:
             _prepare(connection)
         except sqlite3.DatabaseError as error:
             connection.close()
+            if not is_damage(error):
+                raise
             kept_as = set_aside(self.path)
             self._log.emit(DeadLettersDamaged(str(self.path), str(kept_as), str(error)))
             connection = _connect(self.path)
@@ -146,9 +149,12 @@ class SqliteDeadLetters:
         return connection
 
     def _refresh(self) -> None:
-        row = self._reader.execute(
-            "SELECT count(*), total(size_bytes) FROM letters"
-        ).fetchone()
+        try:
+            row = self._reader.execute(
+                "SELECT count(*), total(size_bytes) FROM letters"
+            ).fetchone()
+        except sqlite3.Error:
+            return  # the numbers of the last look stay
         self._count.value, self._size.value = row[0], int(row[1])
 
     def put(self, letters: list[DeadLetter]) -> None:

@@ -7,6 +7,7 @@ The lock is the kernel's (``flock``): it ends with the process, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -35,8 +36,9 @@ class InstanceLock:
                 f"another daemon (process {owner or 'unknown'}) uses {path.parent}; "
                 "stop it, or name another state directory"
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk: the lock is what counts
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let another daemon have the state."""

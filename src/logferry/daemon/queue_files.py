@@ -5,13 +5,15 @@ The persist store remembers the file of each name, and every file remembers its 
 so that either finds the other when one is lost. A folder with queue files is locked:
 two daemons in it would deliver twice and lose what the other wrote.
 
-A damaged file is not opened here, because recovering it takes time: its worker does
-that. A file of a later version is left alone.
+A large or damaged file is not opened here, because that may take time: its worker does
+it. A file of a later version is left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +22,7 @@ from logferry.daemon.instance import InstanceLock
 from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
 from logferry.queues.recovery import open_sound
-from logferry.queues.storage import NewerFile
+from logferry.queues.storage import NewerFile, check_version, connect_readonly
 from logferry.runtime.disk_worker import QueueFile
 from logferry.telemetry.events import Event, Level
 
@@ -35,6 +37,9 @@ __all__ = ["QueueFiles", "is_synchronous"]
 _STATE_PREFIX = "queue/"
 _WORKER_FOLDER = re.compile(r"worker-\d+")  # daemon/crew.py
 _DIR_LOCK = "logferry-disk-buffer.dirlock"
+
+_OPENED_AT_ONCE_BYTES = 64 * 1024 * 1024
+"""Looking through a larger file may take longer than the event loop should stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,18 @@ def is_synchronous(options: DiskBufferOptions) -> bool:
 
 
 def _open_sound(file: QueueFile) -> None:
-    """Open a file, if it is sound. Raises ``NewerFile`` and ``StorageFailed``."""
+    """
+    Open a file, if it is sound and not large.
+
+    Raises ``NewerFile`` and ``StorageFailed``.
+    """
+    if file.path.exists() and file.path.stat().st_size > _OPENED_AT_ONCE_BYTES:
+        with (
+            contextlib.suppress(sqlite3.Error, CorruptRecord),
+            contextlib.closing(connect_readonly(file.path)) as connection,
+        ):
+            check_version(connection)
+        return
     try:
         file.storage = open_sound(
             file.path,

@@ -29,7 +29,7 @@ from logferry.limits import QUEUE_BYTES_MIN, QUEUE_RECORD_BYTES
 from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.files import owner_of
 from logferry.queues.memory import MemoryQueue
-from logferry.queues.recovery import recover
+from logferry.queues.recovery import reopen
 from logferry.runtime.disk_worker import DiskWorker
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, Level
@@ -198,7 +198,7 @@ class QueueStore:
     ) -> DiskQueue:
         found = file.storage.totals if file.storage is not None else None
         queue = DiskQueue(limits, found, ledger)
-        again = partial(recover, file.path, owner=name)
+        again = partial(reopen, file.path, owner=name)
         worker = DiskWorker(queue, file, again, self._environment.log)
         self._workers[name] = worker
         worker.on_open = partial(self._report, worker, "load")

@@ -19,7 +19,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from logferry.queues.set_aside import set_aside
+from logferry.queues.set_aside import is_damage, set_aside
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class SqliteState:
         try:
             return self._load()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and self._is_out_of_reach():
+            if not is_damage(error) or self._is_out_of_reach():
                 raise
             kept_as = set_aside(self.path)
             self._log.emit(StateDamaged(str(self.path), str(kept_as), str(error)))

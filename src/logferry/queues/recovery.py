@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from logferry.queues.rows import Row
 
-__all__ = ["RecoveryStopped", "open_sound", "open_storage", "recover"]
+__all__ = ["RecoveryStopped", "open_sound", "open_storage", "recover", "reopen"]
 
 _COPY_BYTES = 8 * 1024 * 1024  # copied in one transaction
 _LOOK_SHARE = 0.4  # of the time that a recovery takes
@@ -79,6 +79,27 @@ def open_sound(
     )
     _take_arrived(storage)
     return storage
+
+
+def reopen(
+    path: Path,
+    error: str,
+    owner: str,
+    *,
+    is_synchronous: bool,
+    on_progress: Callable[[float], None] = _go_on,
+) -> tuple[Storage, Found]:
+    """Recover ``path`` because of ``error``, or if its opening shows one; as above."""
+    if not error:
+        try:
+            storage = open_sound(path, owner, is_synchronous=is_synchronous)
+        except CorruptRecord as found:
+            error = str(found)
+        else:
+            return storage, Found(storage.totals)
+    return recover(
+        path, error, owner, is_synchronous=is_synchronous, on_progress=on_progress
+    )
 
 
 def _take_arrived(storage: Storage) -> None:

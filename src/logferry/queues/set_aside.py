@@ -6,11 +6,27 @@ The write-ahead log belongs to the file, so both move together.
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
-__all__ = ["set_aside"]
+__all__ = ["is_damage", "set_aside"]
 
 _COMPANIONS = ("", "-wal", "-shm")
+_DAMAGE = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+)
+_PRIMARY = 0xFF  # the low byte of an extended error code
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """
+    Tell a file whose content is wrong from one that cannot be used now.
+
+    A full disk, a lock or a failing device say nothing against the file. A missing
+    table is damage; errors without a code are our own.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & _PRIMARY in _DAMAGE
 
 
 def set_aside(path: Path) -> Path:

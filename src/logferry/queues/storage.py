@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptRecord, QueueError, StorageFailed
 from logferry.queues.rows import Row, decode_ranges, encode_ranges
+from logferry.queues.set_aside import is_damage
 from logferry.queues.work import Done, Load, Totals, Work
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "NewerFile",
     "NoRoom",
     "Storage",
+    "check_version",
     "connect_readonly",
     "read_totals",
 ]
@@ -48,8 +50,11 @@ RESERVE_BYTES_MAX: Final = 32 * 1024 * 1024
 RESERVE_BYTES_MIN: Final = 1024 * 1024
 RESERVE_SHARE: Final = 8  # the reserve is at most this part of a small file system
 
-COUNTED_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024
-"""Larger files are not counted at their opening, which must not take seconds."""
+COUNTED_BYTES_MAX: Final = 512 * 1024 * 1024
+"""
+Larger files are not counted at their opening: two million messages that came one by one
+take seconds. What such a file is short of shows when its end is reached.
+"""
 
 SCHEMA: Final = """
 CREATE TABLE rows (first INTEGER PRIMARY KEY, count INTEGER NOT NULL,
@@ -61,7 +66,6 @@ CREATE TABLE meta (id INTEGER PRIMARY KEY, owner TEXT NOT NULL,
   head INTEGER NOT NULL, crc INTEGER NOT NULL);
 """
 
-_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY: Final = 0xFF  # the low byte of an extended error code
 
 
@@ -76,8 +80,8 @@ class NewerFile(QueueError):
 def translate(error: sqlite3.Error) -> QueueError:
     """Return our own error for one of SQLite's."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
-    if code in _DAMAGE or code == sqlite3.SQLITE_ERROR:
-        return CorruptRecord(str(error))  # a missing table is damage as well
+    if is_damage(error):
+        return CorruptRecord(str(error))
     if code == sqlite3.SQLITE_FULL:
         return NoRoom(str(error))
     return StorageFailed(str(error))
@@ -96,6 +100,30 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         path, check_same_thread=False, isolation_level=None, timeout=10.0
     )
+
+
+def check_version(connection: sqlite3.Connection) -> None:
+    """
+    Raise ``NewerFile`` for a file of a later version, which has other tables.
+
+    Our own tables with another number are damage: raises ``CorruptRecord``.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    tables = connection.execute("SELECT sql FROM sqlite_master").fetchall()
+    ours = {statement.strip() for statement in SCHEMA.split(";")} - {""}
+    if version > SCHEMA_VERSION and {str(row[0]) for row in tables} != ours:
+        raise NewerFile(f"it was written by a later version (format {version})")
+    raise CorruptRecord("this queue file is of no version")
+
+
+def _inode_of(path: Path) -> int:
+    """Return which file it is, 0 for none. Raises ``OSError``."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 class Storage:
@@ -136,6 +164,7 @@ class Storage:
         try:
             self._set_up(is_synchronous)
             self.totals = self._open_meta()
+            self._inode = _inode_of(path)
         except sqlite3.Error as error:
             self._connection.close()
             raise translate(error) from None
@@ -153,7 +182,7 @@ class Storage:
         elif execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise CorruptRecord("this is no queue file")
         else:
-            self._check_version(execute("PRAGMA user_version").fetchone()[0])
+            check_version(self._connection)
         execute("PRAGMA journal_mode = WAL")
         self.set_synchronous(is_synchronous)
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -166,16 +195,6 @@ class Storage:
             execute(f"PRAGMA application_id = {APPLICATION_ID}")
             execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             execute("COMMIT")
-
-    def _check_version(self, version: int) -> None:
-        if version == SCHEMA_VERSION:
-            return
-        # A later version has other tables; our own with another number are damage.
-        tables = self._connection.execute("SELECT sql FROM sqlite_master").fetchall()
-        ours = {statement.strip() for statement in SCHEMA.split(";")} - {""}
-        if version > SCHEMA_VERSION and {str(row[0]) for row in tables} != ours:
-            raise NewerFile(f"it was written by a later version (format {version})")
-        raise CorruptRecord("this queue file is of no version")
 
     def _open_meta(self) -> Totals:
         """Return the totals; count the rows when nobody wrote them down correctly."""
@@ -274,8 +293,12 @@ class Storage:
     def _check_room(self, size_bytes: int) -> None:
         try:
             system = os.statvfs(self.path.parent)
+            is_there = self._inode == _inode_of(self.path)
         except OSError as error:
             raise StorageFailed(str(error)) from None
+        if not is_there:
+            # What is in it can still be delivered, but would not survive.
+            raise StorageFailed("the file was deleted while it was in use")
         total_bytes = system.f_blocks * system.f_frsize
         reserve_bytes = max(
             RESERVE_BYTES_MIN, min(RESERVE_BYTES_MAX, total_bytes // RESERVE_SHARE)

@@ -176,7 +176,7 @@ class Recover(Protocol):
         is_synchronous: bool,
         on_progress: Callable[[float], None],
     ) -> tuple[Storage, Found]:
-        """Replace the damaged file."""
+        """Open the file, or replace the damaged one."""
         ...
 
 
@@ -194,8 +194,8 @@ class QueueFile:
         owner: the name of its queue.
         is_synchronous: each commit is written through to the disk.
         shrink_ratio: see ``queues.storage.Storage``.
-        storage: the open file; ``None`` while it is damaged.
-        damage: what is wrong with it.
+        storage: the open file; ``None`` while it is damaged, or was not looked at yet.
+        damage: what is wrong with it; empty when that is not known yet.
 
     """
 
@@ -212,14 +212,13 @@ class DiskWorker:
     Does the work of one queue.
 
     Args:
-        queue: whose work it is; it knows what the file holds already, unless that is
-            damaged.
+        queue: whose work it is; it knows what the file holds, if that is open.
         file: owned by the worker from now on.
-        recover: replaces a damaged file, given the error; called in the thread.
+        recover: opens the file, or replaces it, given the error; called in the thread.
         log: where trouble is reported.
 
     Attributes:
-        on_open: called when a file that was damaged can be used.
+        on_open: called when a file that was not open at first can be used.
 
     """
 
@@ -244,7 +243,7 @@ class DiskWorker:
         self._task: asyncio.Task[None] | None = None
         self._reported = Health.GOOD
         self._is_closing = False
-        self._is_damaged_from_start = file.storage is None
+        self._opens_later = file.storage is None
         self._reported_at = float("-inf")
         queue.on_work = self._on_work
         if file.storage is None:
@@ -404,8 +403,8 @@ class DiskWorker:
         storage.shrink_ratio = file.shrink_ratio
         file.storage = storage
         report_found(self._log, self.filename, found)
-        if self._is_damaged_from_start:
-            self._is_damaged_from_start = False
+        if self._opens_later:
+            self._opens_later = False
             self._let_go(found)
 
     def _let_go(self, found: Found) -> None:

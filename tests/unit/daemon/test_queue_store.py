@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from helpers.disk_queue import DirectQueue
+from logferry.daemon import queue_files
 from logferry.daemon.queue_files import DiskBufferNewer
 from logferry.daemon.queue_store import QueueStore
-from logferry.message.batch import RecordBatch
+from logferry.message.batch import Receipt, RecordBatch
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.queue import Full
+from logferry.runtime.disk_worker import DiskBufferFailed
 from logferry.runtime.environment import Environment
 from logferry.telemetry.events import NullLog
 
@@ -105,3 +108,58 @@ async def test_a_file_of_a_later_version_is_left_alone_and_another_used(
     direct = DirectQueue(tmp_path / "syslog-ng-00001.rqf")
     assert direct.drain() == [b"1\n"]
     direct.close()
+
+
+async def test_a_large_file_is_opened_beside_the_event_loop(
+    environment, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(queue_files, "_OPENED_AT_ONCE_BYTES", 100)
+    direct = DirectQueue(tmp_path / "syslog-ng-00000.rqf")
+    direct.push([b"1\n", b"2\n"])
+    direct.close()
+    environment.state.put("queue/q", bytes(tmp_path / "syslog-ng-00000.rqf"))
+    store = QueueStore(environment)
+    queue = store.make("q", Driver(Choice(disk_buffer=Buffer())))
+    queue.push(RecordBatch.of([b"3\n"]))
+    assert queue.count == 1, "what is in the file is not known yet"
+    ready = asyncio.Event()
+    queue.on_ready = ready.set
+    assert queue.peek(10, 1000) is None
+    records = []
+    async with asyncio.timeout(10):
+        await ready.wait()
+        while queue.count:
+            lease = queue.peek(10, 1000)
+            if lease is None:
+                await asyncio.sleep(0.001)
+                continue
+            records += lease.batch.records()
+            queue.ack(lease.token)
+    assert records == [b"1\n", b"2\n", b"3\n"]
+    await store.close()
+
+
+async def test_nothing_is_accepted_into_a_file_that_was_deleted(
+    environment, tmp_path
+) -> None:
+    """It would not survive; what was in it is delivered all the same."""
+    store = QueueStore(environment)
+    queue = store.make("q", Driver(Choice(disk_buffer=Buffer())))
+    settled = []
+    queue.push(RecordBatch.of([b"1\n"], receipt=Receipt(1, settled.append)))
+    async with asyncio.timeout(10):
+        while not settled:
+            await asyncio.sleep(0.001)
+    (tmp_path / "syslog-ng-00000.rqf").rename(tmp_path / "elsewhere")
+    (tmp_path / "syslog-ng-00000.rqf").touch()
+    queue.push(RecordBatch.of([b"2\n"], receipt=Receipt(1, settled.append)))
+    async with asyncio.timeout(10):
+        while not any(isinstance(e, DiskBufferFailed) for e in environment.log.events):
+            await asyncio.sleep(0.001)
+    assert len(settled) == 1
+    lease = queue.peek(10, 1000)
+    assert lease is not None
+    assert lease.batch.records() == [b"1\n", b"2\n"]
+    queue.ack(lease.token)
+    assert len(settled) == 2, "delivered is as good as durable"
+    await store.close()

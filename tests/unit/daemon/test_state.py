@@ -102,3 +102,22 @@ async def test_a_failed_save_is_reported_and_done_again(tmp_path) -> None:
     blocker.close()
     await state.close()
     assert await reopened(path) == {"a": b"1"}
+
+
+async def test_a_file_that_somebody_else_locks_is_not_set_aside(
+    tmp_path, monkeypatch
+) -> None:
+    """Nor one on a full or failing disk: nothing says that its content is wrong."""
+    path = tmp_path / "persist"
+    await SqliteState(path, NullLog()).close()
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("PRAGMA locking_mode = EXCLUSIVE")
+    blocker.execute("BEGIN EXCLUSIVE")
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *words, **more: connect(*words, timeout=0.01, **more)
+    )
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        SqliteState(path, NullLog())
+    blocker.close()
+    assert not list(tmp_path.glob("*.damaged-*"))
