@@ -53,9 +53,24 @@ def render_csv(metrics: Metrics, level: int = 0) -> str:
 
 
 def _csv_field(text: str) -> str:
-    if ";" in text or '"' in text or "\n" in text:
-        return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
-    return text
+    if text.isprintable() and not (";" in text or '"' in text):
+        return text
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{one_line(quoted)}"'
+
+
+def one_line(text: str) -> str:
+    r"""
+    Return ``text`` with what could end a line as ``\n``, ``\x0b`` and so on.
+
+    Bytes that are no UTF-8 (surrogates, here) end none.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or "\udc80" <= char <= "\udcff" else repr(char)[1:-1]
+        for char in text
+    )
 
 
 def render_prometheus(
@@ -128,7 +143,7 @@ def _query_name(series: Series) -> str:
     legacy = series.legacy
     assert legacy is not None
     parts = (legacy.component, legacy.id, legacy.instance, legacy.type)
-    return ".".join(part for part in parts if part)
+    return one_line(".".join(part for part in parts if part))
 
 
 def query(metrics: Metrics, command: str, pattern: str) -> str:

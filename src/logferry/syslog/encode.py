@@ -6,6 +6,8 @@ The compiled program has these formats as templates of its own; both must agree.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["encode_sdata", "first_word", "octet_counted"]
 
 _BOM = b"\xef\xbb\xbf"
+_WORD = re.compile(rb"[^\x00-\x20\x7f]+")
+_NOT_IN_NAMES = re.compile(r'[\x00-\x20\x7f="\]]')
 
 
 def encode_sdata(values: Mapping[str, bytes], prefix: str = ".SDATA.") -> bytes:
@@ -52,18 +56,31 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _encode_element(element: str, parameters: list[tuple[str, bytes]]) -> bytes:
-    texts = [element.encode("utf-8", "surrogateescape")]
+    texts = [_name(element)]
     for name, value in parameters:
         escaped = (
             value.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"]", b"\\]")
         )
-        texts.append(b'%b="%b"' % (name.encode("utf-8", "surrogateescape"), escaped))
+        texts.append(b'%b="%b"' % (_name(name), escaped))
     return b"[" + b" ".join(texts) + b"]"
 
 
+@lru_cache(maxsize=4096)
+def _name(name: str) -> bytes:
+    """Return an SD-NAME (RFC 5424, 6.3.3): what would end it is an underscore."""
+    return _NOT_IN_NAMES.sub("_", name).encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=4096)
 def first_word(value: bytes) -> bytes:
-    """Return a header field: cut at its first space, ``-`` when it is empty."""
-    return value.partition(b" ")[0] or b"-"
+    """
+    Return a header field (RFC 5424, 6): ``-`` when it is empty.
+
+    It ends at the first character that would end it on the wire, which is a space, or
+    the line with it, which is a control character.
+    """
+    found = _WORD.match(value)
+    return found[0] if found is not None else b"-"
 
 
 def octet_counted(record: bytes) -> bytes:

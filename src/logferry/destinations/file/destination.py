@@ -12,6 +12,7 @@ Writes go straight to the page cache from the event loop; a lease is acknowledge
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -32,12 +33,24 @@ if TYPE_CHECKING:
 
 __all__ = ["FileDestination"]
 
+_NAME_BYTES_MAX, _PATH_BYTES_MAX = 255, 4096  # NAME_MAX, PATH_MAX: limits.h(0p)
+
 _LEASES_PER_TURN = 64
 """Leases written before other work of the event loop has its turn."""
 
 _REAP_INTERVAL_S = 10.0
 _RECORDS_PER_LEASE = 1 << 20
 _THROTTLE_POLL_S = 0.01
+
+
+def is_too_long(path: str) -> bool:
+    """Tell whether no file can have this name, today or ever."""
+    name = os.fsencode(path)
+    if len(name) <= _NAME_BYTES_MAX:
+        return False
+    return len(name) >= _PATH_BYTES_MAX or any(
+        len(part) > _NAME_BYTES_MAX for part in name.split(b"/")
+    )
 
 
 class _Target:
@@ -175,7 +188,7 @@ class FileDestination:
     def _deliver(self, target: _Target, lease: Lease) -> bool:
         """Write one lease; false when it has to wait."""
         path = target.path
-        if "../" in path or path.endswith("/.."):
+        if "../" in path or path.endswith("/..") or is_too_long(path):
             self._environment.log.emit(SpuriousPath(path))
             self._queue.drop(lease.token, "spurious-path")
             return True
