@@ -14,8 +14,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from helpers.naive_correlation import NaivePlace
 from logferry.codegen.compare import compare_pairs
 from logferry.codegen.conditions import read_condition
+from logferry.codegen.correlation.kinds import correlates
 from logferry.codegen.filters import FILTERS
 from logferry.codegen.functions import Plain, function_named
 from logferry.codegen.json_format import formatter_of
@@ -44,6 +46,7 @@ from logferry.config.nodes import (
     TemplateText,
 )
 from logferry.message.timestamps import Zone
+from logferry.pipeline.stations import find_places
 from logferry.syslog.encode import encode_sdata, first_word
 from logferry.syslog.parse import Parser
 
@@ -83,8 +86,16 @@ class Reference:
     source_id: str
     macros: MacroContext = field(init=False)
     delivered: dict[str, list[tuple[bytes, bytes]]] = field(init=False)
+    log_paths: tuple[LogPath, ...] = field(init=False)
+    places: dict[str, NaivePlace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # Only ids and order of the places are used: what is behind them is found anew.
+        self.log_paths, places = find_places(self.configuration.log_paths)
+        self.order = [place.spec.id for place in places]
+        self.behind: dict[str, tuple[Any, ...]] = {}
+        self.outside: list[tuple[Any, ...]] = []
+        self.kept_count = 0
         self.macros = MacroContext(
             host_name=self.context.host_name.encode(),
             started_ns=self.context.started_ns,
@@ -116,7 +127,7 @@ class Reference:
     def route(self, message: Message) -> None:
         """Send one message through all log paths that it may enter."""
         entered = []
-        for path in self.configuration.log_paths:
+        for path in self.log_paths:
             names = [
                 spec.id
                 for element in path.elements
@@ -139,10 +150,13 @@ class Reference:
             for path in paths:
                 if ("fallback" in path.flags) != wants_fallback:
                     continue
+                before = self.kept_count
                 came_out = self.walk(path.elements, copy.deepcopy(message))
                 outcome += came_out
-                is_accepted = is_accepted or bool(came_out)
-                if came_out and "final" in path.flags:
+                # A message that waits on a path was accepted by it.
+                accepts = bool(came_out) or self.kept_count > before
+                is_accepted = is_accepted or accepts
+                if accepts and "final" in path.flags:
                     return outcome
         return outcome
 
@@ -158,25 +172,62 @@ class Reference:
                         return []
                 case ProcessStep():
                     return self.walk((*element.steps, *rest), message)
+                case Spec() if correlates(element):
+                    return self.wait(element, rest, message)
                 case Spec():
                     if not self.apply(element, message):
                         return []
                 case Deliver(group):
                     if group.channel is not None:
-                        self.alternatives((group.channel,), message)
+                        self.alone((group.channel,), message)
                     for spec in group.drivers:
                         self.deliver(spec.id, message)
                 case LogPath():
                     before = elements[position - 1] if position else None
                     if not isinstance(before, LogPath):
-                        self.alternatives(self.embedded(elements[position:]), message)
+                        self.alone(self.embedded(elements[position:]), message)
                 case Junction(branches):
+                    self.outside.append(rest)
+                    came_out = self.alternatives(branches, message)
+                    self.outside.pop()
                     return [
-                        end
-                        for middle in self.alternatives(branches, message)
-                        for end in self.walk(rest, middle)
+                        end for middle in came_out for end in self.walk(rest, middle)
                     ]
         return [message]
+
+    def alone(self, paths: tuple[LogPath, ...], message: Message) -> None:
+        """Run paths whose ends lead nowhere."""
+        outside, kept_count = self.outside, self.kept_count
+        self.outside = []
+        self.alternatives(paths, message)
+        self.outside, self.kept_count = outside, kept_count
+
+    # -- messages that wait -------------------------------------------------------------
+
+    def wait(
+        self, spec: Spec, rest: tuple[Any, ...], message: Message
+    ) -> list[Message]:
+        """Give a message to a place where it may wait; run what goes on."""
+        place = self.places.get(spec.id)
+        if place is None:
+            place = self.places[spec.id] = NaivePlace(spec, self.macros, self.holds)
+            further = [item for elements in reversed(self.outside) for item in elements]
+            self.behind[spec.id] = (*rest, *further)
+        self.kept_count += place.keeps
+        going_on = place.take(message, self.macros.now[0])
+        return [
+            end for item in going_on for end in self.walk(rest, copy.deepcopy(item))
+        ]
+
+    def tick(self, now: UnixNanos) -> dict[str, list[tuple[bytes, bytes]]]:
+        """Let it be ``now``; return what was delivered so far."""
+        self.macros.now[0] = now
+        for name in self.order:
+            place = self.places.get(name)
+            for message in place.tick(now) if place is not None else ():
+                self.outside = []
+                self.walk(self.behind[name], message)
+        return self.delivered
 
     @staticmethod
     def embedded(elements: tuple[Any, ...]) -> tuple[LogPath, ...]:

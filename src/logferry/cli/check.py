@@ -116,7 +116,8 @@ def check(
         from logferry.cli.graph import draw  # only who draws needs it
 
         graph.write_text(draw(configuration), encoding="utf-8")
-    for name, program in topology.programs.items():
+    behind = [(station.id, station.program) for station in topology.stations]
+    for name, program in [*topology.programs.items(), *behind]:
         if explains:
             print(f"{name}: {program.explain()}")
         if prints_program:

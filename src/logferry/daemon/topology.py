@@ -96,7 +96,7 @@ class Topology:
         stations: Sequence[Station] = (),
     ) -> None:
         self.configuration = configuration
-        self._stations = stations
+        self.stations = stations
         self._waiting: WaitingRoom | None = None
         self.programs = programs
         self._environment = environment
@@ -164,9 +164,9 @@ class Topology:
                 Counter(),
                 is_acknowledged=True,
             )
-            for item in self._stations
+            for item in self.stations
         }
-        room = WaitingRoom(self._environment, self._stations, channels)
+        room = WaitingRoom(self._environment, self.stations, channels)
         if previous is None:
             room.restore()
         elif previous._waiting is not None:

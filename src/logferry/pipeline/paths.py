@@ -163,6 +163,12 @@ class PathWriter:
         with self.out.block(f"if not {run.accepted}:"):
             self._write_run(fallback, replace(run, accepted=""))
 
+    def _write_aside(self, paths: list[LogPath]) -> None:
+        """Write paths whose ends, and what waits on them, mean nothing to others."""
+        taken, self._taken = self._taken, []
+        self._write_alternatives(paths)
+        self._taken = taken
+
     def _write_run(self, paths: list[LogPath], run: _Run) -> None:
         depth = position = 0
         while position < len(paths):
@@ -302,7 +308,7 @@ class PathWriter:
                 self._write_step(first, go_on)
             case Deliver(group):
                 if group.channel is not None:
-                    self._write_alternatives([group.channel])
+                    self._write_aside([group.channel])
                 for spec in group.drivers:
                     self._deliver(spec.id)
                 go_on()
@@ -311,7 +317,7 @@ class PathWriter:
                 while rest and isinstance(rest[0], LogPath):
                     embedded.append(rest[0])
                     rest = rest[1:]
-                self._write_alternatives(embedded)
+                self._write_aside(embedded)
                 self._write(rest, leaf)
             case Junction(branches):
                 self._write_junction(list(branches), rest, leaf)
