@@ -99,6 +99,10 @@ class Receipt:
             self._on_released.append(action)
 
 
+_GUESS_ERROR_MAX = 32
+"""A guess that is farther off than so many lines is no help."""
+
+
 class RecordBatch:
     """
     Records for one destination, joined.
@@ -188,8 +192,8 @@ class RecordBatch:
         assert 0 < count < self.count
         if self.ends is None:
             # Offsets of all records would cost more than finding the one newline.
-            rest = self.data.split(b"\n", count)[-1]
-            size = len(self.data) - len(rest)
+            size = end_of_line(self.data, count, self.count)
+            rest = self.data[size:]
             head_ends = rest_ends = None
         else:
             size = self.ends[count - 1]
@@ -200,3 +204,23 @@ class RecordBatch:
         tail = RecordBatch(rest, self.count - count, rest_ends, self.key)
         head.is_patient = tail.is_patient = self.is_patient
         return head, tail
+
+
+def end_of_line(data: bytes, number: int, total: int) -> int:
+    """
+    Return the offset behind line ``number`` (from 1) of ``total`` lines.
+
+    Lines of about the same length let us guess where that is; counting the newlines
+    before costs 43 ns a line, splitting them off 66.
+    """
+    size = len(data) * number // total
+    found = data.count(b"\n", 0, size)
+    if abs(found - number) > _GUESS_ERROR_MAX:
+        return len(data) - len(data.split(b"\n", number)[-1])
+    while found < number:
+        size = data.index(b"\n", size) + 1
+        found += 1
+    while found > number:
+        size = data.rindex(b"\n", 0, size)
+        found -= 1
+    return data.rindex(b"\n", 0, size) + 1
