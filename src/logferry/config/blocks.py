@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import did_you_mean
@@ -187,10 +188,16 @@ def bind_arguments(
         if key in values:
             continue
         if default is None:
+            written = key.replace("_", "-")
+            others = [call.text for call, _ in calls]
+            others = [text for text in others if argument_name(text) not in values]
+            similar = get_close_matches(written, others, n=1)
             diagnostics.error(
-                f"{block.name}() needs {key.replace('_', '-')}()",
+                f"{block.name}() needs {written}()",
                 span,
-                f"the block at {block.span} has no default for it",
+                f"is {similar[0]}() a misspelling of it?"
+                if similar
+                else f"the block at {block.span} has no default for it",
             )
             is_complete = False
         values[key] = default or []

@@ -72,6 +72,26 @@ class Diagnostics:
     def __init__(self) -> None:
         self.items: list[Diagnostic] = []
         self._counts = dict.fromkeys(Severity, 0)
+        self._muted: list[tuple[Span, Span]] = []
+
+    def mute(self, first: Span, after: Span) -> None:
+        """
+        Take no more problems from ``first`` up to before ``after``.
+
+        What is wrong in a statement whose brackets are wrong is nobody's mistake.
+        """
+        self._muted.append((first, after))
+
+    def _is_muted(self, span: Span) -> bool:
+        place: Span | None = span
+        while place is not None:
+            for first, after in self._muted:
+                at = place[1:3]
+                is_behind = first[1:3] <= at and place.file == first.file
+                if is_behind and (after.file != place.file or at < after[1:3]):
+                    return True
+            place = place.origin
+        return False
 
     def error(self, message: str, span: Span, hint: str = "") -> None:
         """Note an error, once."""
@@ -82,7 +102,7 @@ class Diagnostics:
         self._add(Diagnostic(Severity.WARNING, message, span, hint, rule))
 
     def _add(self, item: Diagnostic) -> None:
-        if item in self.items[-_RECENT:]:
+        if item in self.items[-_RECENT:] or (self._muted and self._is_muted(item.span)):
             return
         self._counts[item.severity] += 1
         if self._counts[item.severity] <= CONFIG_DIAGNOSTICS_MAX:

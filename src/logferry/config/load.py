@@ -70,12 +70,17 @@ def _load(
     around = Environment(environment, registry.generate)
     try:
         tokens = Preprocessor(source, includes, around, diagnostics)
-        statements = Parser(tokens, diagnostics).statements()
+        parser = Parser(tokens, diagnostics)
+        statements = parser.statements()
     except ConfigurationEnds:
         diagnostics.raise_errors()
         raise
     version = _version(tokens, path, diagnostics)
     resolver = Resolver(registry, diagnostics, version)
+    resolver.doubtful = parser.doubtful | tokens.doubtful
+    for kind, name in tokens.blocks:
+        resolver.block_names.setdefault(kind, []).append(name)
+    resolver.block_names.setdefault("parser", []).append("app-parser")
     resolver.has_library = includes.has_library
     resolver.allows_duplicates = (
         tokens.defined("allow-config-dups") == "1" or version < DUPLICATES_ARE_ERRORS

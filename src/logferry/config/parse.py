@@ -16,9 +16,9 @@ of them. An error after which brackets mean nothing ends the reading.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from logferry.config.diagnostics import did_you_mean
 from logferry.config.lexer import END, ConfigurationEnds, Token
 from logferry.config.nodes import (
     Argument,
@@ -34,6 +34,14 @@ from logferry.config.nodes import (
     Text,
     Word,
 )
+from logferry.config.repair import (
+    OBJECTS,
+    ROOTS,
+    begins_statement,
+    missing_brace,
+    name_of,
+    names_in,
+)
 from logferry.limits import CONFIG_NESTING_MAX
 
 if TYPE_CHECKING:
@@ -43,11 +51,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Parser", "TokenStream", "parse_statements"]
 
-_OBJECTS = frozenset({"source", "destination", "filter", "parser", "rewrite"})
 _APPLICATIONS = frozenset({"application", "transformation"})
 _PATHS = frozenset({"log", "junction", "channel", "if", "parallelize"})
 _INSIDE_DRIVER = {"source": "inner-src", "destination": "inner-dest"}
 _CLOSING = frozenset({"RBRACE", "RPAR", "SEMICOLON", "END"})
+
+
+class _NewStatement(Exception):
+    """A statement of the outermost level begins while brackets are open."""
+
+    def __init__(self, words: list[Argument]) -> None:
+        super().__init__()
+        self.words = words
 
 
 class TokenStream(Protocol):
@@ -123,7 +138,11 @@ class Parser:
     def __init__(self, tokens: TokenStream, diagnostics: Diagnostics) -> None:
         self._tokens = tokens
         self._diagnostics = diagnostics
-        self._depth = 0
+        self._open: list[Token] = []
+        self._root: list[Argument] = []
+        self._is_damaged = False
+        self._suspect: tuple[Token, Token] | None = None
+        self.doubtful: set[str] = set()
 
     def statements(self) -> list[Statement]:
         """
@@ -132,22 +151,55 @@ class Parser:
         Raises ``ConfigurationEnds`` after an error that makes the rest meaningless.
         """
         found: list[Statement] = []
+        self._root = []
+        first = keyword_at = self._tokens.current.span
         while self._tokens.current.type != "END":
             token = self._tokens.current
             if token.type in {"RPAR", "RBRACE"}:
                 self._closes_nothing(token)
+                self._diagnostics.mute(keyword_at, token.span)
                 continue
-            statement = self._statement("root")
+            if not self._root:
+                first = token.span
+            if token.text in ROOTS:
+                keyword_at = token.span
+            self._is_damaged = False
+            try:
+                statement = self._statement("root", self._root)
+            except _NewStatement as new:
+                self._report_unclosed(new)
+                self._diagnostics.mute(first, new.words[0].span)
+                self.doubtful.update(names_in(self._root))
+                self._root, first = new.words, new.words[0].span
+                continue
+            self._root = []
+            if self._is_damaged:
+                self._diagnostics.mute(first, self._tokens.current.span)
             if statement is not None:
                 found.append(statement)
         return found
 
+    def _report_unclosed(self, new: _NewStatement) -> None:
+        opening = self._open[-1]
+        self._diagnostics.error(
+            f"'{opening.text}' is not closed",
+            opening.span,
+            f"a new statement begins in line {new.words[0].span.line}",
+        )
+        self._open.clear()
+
     # -- statements ---------------------------------------------------------------
 
-    def _statement(self, context: str) -> Statement | None:
-        """Read up to a semicolon, or up to the brace that closes what is around."""
+    def _statement(
+        self, context: str, elements: list[Argument] | None = None
+    ) -> Statement | None:
+        """
+        Read up to a semicolon, or up to the brace that closes what is around.
+
+        ``elements`` were read before.
+        """
         tokens = self._tokens
-        elements: list[Argument] = []
+        elements = [] if elements is None else elements
         while True:
             token = tokens.current
             kind = token.type
@@ -169,12 +221,46 @@ class Parser:
                 continue
             if not elements and kind == "WORD" and self._goes_elsewhere(token):
                 continue
+            if context == "root" and elements and self._is_next(token, elements[-1]):
+                break
+            if token.span.column == 1 and token.text in ROOTS and self._open:
+                self._suspect = self._suspect or (self._open[-1], token)
             element = self._element(context, elements)
             if element is not None:
                 elements.append(element)
+                self._repair(context, elements)
         if not elements:
             return None
         return Statement(tuple(elements), _cover(elements[0].span, elements[-1].span))
+
+    def _repair(self, context: str, elements: list[Argument]) -> None:
+        """Read what stands inside braces of which the first is missing."""
+        head = missing_brace(context, elements, self._tokens.current.type)
+        if not head:
+            return
+        end, opening = elements[head - 1].span, self._tokens.current
+        place = end._replace(line=end.end_line, column=end.end_column)
+        name = " ".join(sorted(names_in(elements[:1])))
+        self._syntax_error("'{' is missing", place, f"write {name} … {{ … }};")
+        inner_context = _context_of_block(context, elements[:head])
+        inside = elements[head:]
+        del elements[head:]
+        self._enter(opening)
+        first = self._statement(inner_context, inside)
+        assert first is not None, "it has at least one element"
+        elements.append(
+            self._rest_of_block(opening, inner_context, [first], is_repaired=True)
+        )
+
+    def _is_next(self, token: Token, last: Argument) -> bool:
+        """Tell whether ``token`` begins a statement: then a semicolon is missing."""
+        if token.text not in ROOTS or not isinstance(last, Block):
+            return False
+        end = last.span
+        place = end._replace(line=end.end_line, column=end.end_column)
+        place = place._replace(end_column=place.column + 1)
+        self._syntax_error("expected ';' after '}'", place, "")
+        return True
 
     def _goes_elsewhere(self, token: Token) -> bool:
         """Read what begins like a statement and is none; tell whether it was one."""
@@ -204,15 +290,29 @@ class Parser:
         opening = self._tokens.current
         self._enter(opening)
         self._tokens.advance()
-        found: list[Statement] = []
+        return self._rest_of_block(opening, context, [])
+
+    def _rest_of_block(
+        self,
+        opening: Token,
+        context: str,
+        found: list[Statement],
+        *,
+        is_repaired: bool = False,
+    ) -> Block:
+        """Read up to the brace that closes; perhaps both are missing."""
         while self._tokens.current.type not in {"RBRACE", "END"}:
+            token = self._tokens.current
+            if is_repaired and token.text in ROOTS and token.span.column == 1:
+                self._open.pop()
+                return Block(tuple(found), opening.span)
             statement = self._statement(context)
             if statement is not None:
                 found.append(statement)
         closing = self._tokens.current
-        self._depth -= 1
         if closing.type == "END":
-            self._tokens.fail("'{' is not closed", opening.span)
+            self._fail_unclosed(opening)
+        self._open.pop()
         self._tokens.advance()
         return Block(tuple(found), _cover(opening.span, closing.span))
 
@@ -237,6 +337,8 @@ class Parser:
             text = Text(str(token.value), token.span)
             return self._arrow(text) if tokens.current.type == "ARROW" else text
         if kind == "LBRACE":
+            if context != "root" and begins_statement(before):
+                raise _NewStatement(before)
             return self._block(_context_of_block(context, before))
         if kind == "NUMBER":
             tokens.advance()
@@ -257,7 +359,7 @@ class Parser:
     def _call(self, name: Token, context: str) -> Call:
         arguments, closing = self._arguments(context, name)
         return Call(
-            _name_of(name.text),
+            name_of(name.text),
             arguments,
             _cover(name.span, closing.span),
             name.span,
@@ -283,12 +385,10 @@ class Parser:
             if kind == "RPAR":
                 tokens.advance()
                 break
-            if kind in {"RBRACE", "END"}:
-                self._diagnostics.error(
-                    "'(' is not closed",
-                    opening.span,
-                    f"write ')' where {name.text} ends" if name is not opening else "",
-                )
+            if kind in {"RBRACE", "END"} or (
+                kind == "SEMICOLON" and context != "filter"
+            ):
+                self._not_closed(name, opening, token)
                 break
             if kind in {"COMMA", "SEMICOLON"}:
                 tokens.advance()
@@ -297,8 +397,14 @@ class Parser:
             element = self._element(context, found)
             if element is not None:
                 found.append(element)
-        self._depth -= 1
+        self._open.pop()
         return tuple(found), token
+
+    def _not_closed(self, name: Token, opening: Token, token: Token) -> None:
+        """Report a parenthesis that is open where ``token`` stands: the innermost."""
+        del token
+        hint = f"write ')' where {name.text} ends" if name is not opening else ""
+        self._syntax_error("'(' is not closed", opening.span, hint)
 
     def _arrow(self, key: Word | Text | Number) -> Argument | None:
         arrow = self._tokens.current
@@ -315,14 +421,14 @@ class Parser:
     # -- errors -------------------------------------------------------------------
 
     def _enter(self, opening: Token) -> None:
-        self._depth += 1
-        if self._depth > CONFIG_NESTING_MAX:
+        self._open.append(opening)
+        if len(self._open) > CONFIG_NESTING_MAX:
             self._tokens.fail(
                 f"brackets nest more than {CONFIG_NESTING_MAX} deep", opening.span
             )
 
     def _closes_nothing(self, token: Token) -> None:
-        self._diagnostics.error(f"'{token.text}' closes nothing", token.span)
+        self._syntax_error(f"'{token.text}' closes nothing", token.span, "")
         self._tokens.advance()
 
     def _leave_out(self, token: Token) -> None:
@@ -332,26 +438,38 @@ class Parser:
                 f"the string is not closed: {token.text} is missing", token.span
             )
         if token.type == "BAD":
-            self._diagnostics.error(
-                f"unexpected character {token.text!r}", token.span, "quote strings"
-            )
+            first = self._root[0] if self._root else None
+            word = first.text if isinstance(first, Word) else ""
+            hint = "" if word in ROOTS else did_you_mean(word, (*ROOTS, "application"))
+            message = f"unexpected character {token.text!r}"
+            self._syntax_error(message, token.span, hint or "quote strings")
         else:
-            self._diagnostics.error(
-                f"syntax error, unexpected '{token.text}'", token.span
-            )
+            message = f"syntax error, unexpected '{token.text}'"
+            self._syntax_error(message, token.span, "")
         self._tokens.advance()
 
+    def _syntax_error(self, message: str, span: Span, hint: str) -> None:
+        """Report the first mistake of a statement: it may bring many others."""
+        if not self._is_damaged:
+            self._diagnostics.error(message, span, hint)
+        self._is_damaged = True
 
-@lru_cache(maxsize=4096)
-def _name_of(text: str) -> str:
-    return text.lower().replace("_", "-")
+    def _fail_unclosed(self, opening: Token) -> NoReturn:
+        """Report a brace that is open at the end: the one where it looks open."""
+        hint = ""
+        if self._suspect is not None:
+            opening, begin = self._suspect
+            hint = f"a new statement seems to begin in line {begin.span.line}"
+        if self._is_damaged:
+            raise ConfigurationEnds
+        self._tokens.fail(f"'{opening.text}' is not closed", opening.span, hint)
 
 
 def _context_of_call(context: str, name: str) -> str:
     """Return the context inside the parentheses of a call."""
     if name in {"if", "elif", "condition", "where", "having", "trigger"}:
         return "filter"
-    if context == "log" and name in _OBJECTS:
+    if context == "log" and name in OBJECTS:
         return name
     if context == "filter":
         return "filter"
@@ -364,12 +482,12 @@ def _context_of_block(context: str, before: list[Argument]) -> str:
     if isinstance(first, Call):
         word = first.name
     elif isinstance(first, Word):
-        word = _name_of(first.text)
+        word = name_of(first.text)
     else:
         word = ""
     if word in _PATHS:
         return "log"
-    if word in _OBJECTS or (context == "root" and word == "options"):
+    if word in OBJECTS or (context == "root" and word == "options"):
         return word
     return context
 

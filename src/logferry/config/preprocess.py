@@ -97,6 +97,7 @@ class Preprocessor:
         current: the next token of the parser; ``END`` after the last.
         version: what ``@version`` says.
         blocks: block definitions by context and name.
+        doubtful: names of blocks whose definitions are wrong.
         passed: the texts of all tokens so far: the expanded configuration.
 
     """
@@ -115,6 +116,7 @@ class Preprocessor:
             dict(includes.defines), environment.variables, diagnostics
         )
         self.passed: list[str] = []
+        self.doubtful: set[str] = set()
         self._includes = includes
         self._environment = environment
         self._diagnostics = diagnostics
@@ -207,6 +209,7 @@ class Preprocessor:
         self.advance()
         name = self.current
         self.advance()
+        self.doubtful.add(_dashed(name.text))  # until it is there
         if context.type != "WORD" or name.type != "WORD" or self.current.type != "LPAR":
             self._diagnostics.error(
                 "expected a context, a name and parentheses after block",
@@ -236,6 +239,7 @@ class Preprocessor:
             )
             return
         self.blocks[kind, block.name] = block
+        self.doubtful.discard(block.name)
 
     def _define_built_in(self, context: str, name: str) -> None:
         """Define a block that is there without the library."""
@@ -258,7 +262,7 @@ class Preprocessor:
             self.advance()
         del self.passed[mark:]
         self.passed.append(self.current.text)
-        if [word.text for word in words[1::2]] != ["[", "]"]:
+        if len(words) != 4 or (words[1].text, words[3].text) != ("[", "]"):
             self._diagnostics.error(
                 f"expected a name, a topic and braces after {kind}",
                 place,

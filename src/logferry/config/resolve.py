@@ -36,6 +36,7 @@ from logferry.config.nodes import (
 )
 from logferry.config.paths import PathReader
 from logferry.config.references import References
+from logferry.config.repair import names_in
 from logferry.config.schema import Scope
 from logferry.config.template_cycles import report_template_cycles
 
@@ -60,6 +61,8 @@ _KEYWORDS = (
 )
 
 
+_ALL_KEYWORDS = (*_KEYWORDS, "block", "application")
+
 _PATHS = frozenset({"channel", "junction", "log"})
 
 
@@ -74,6 +77,9 @@ class Resolver:
         self._version = version
         self.has_library = False
         self.allows_duplicates = False
+        self.doubtful: set[str] = set()
+        self.block_names: dict[str, list[str]] = {}
+        self._unknown_names: set[tuple[str, str]] = set()
         self.templates: dict[str, TemplateText] = {}
         self.scope = Scope(
             diagnostics,
@@ -151,6 +157,9 @@ class Resolver:
         )
         if keyword not in _KEYWORDS:
             word = text_of(first) or (first.name if isinstance(first, Call) else "")
+            if {word, word.replace("-", "_")} & self.doubtful:
+                return
+            self.doubtful |= names_in(statement.elements)
             self.diagnostics.error(
                 f"unknown statement '{word}'" if word else "a statement was expected",
                 first.span,
@@ -185,7 +194,7 @@ class Resolver:
             ):
                 if name in known:
                     return f"put it into a statement: {kind} NAME {{ {name}(…); }};"
-        return did_you_mean(word, _KEYWORDS) or "expected " + ", ".join(_KEYWORDS)
+        return did_you_mean(word, _ALL_KEYWORDS) or "expected " + ", ".join(_KEYWORDS)
 
     def _collect_options(self, statement: Statement, rest: list[Argument]) -> None:
         if len(rest) != 1 or not isinstance(rest[0], Block):
@@ -295,7 +304,7 @@ class Resolver:
                 return known
             return None
         if (kind, name) not in self._objects:
-            if span is not None:
+            if span is not None and self._is_news(kind, name):
                 names = [item for group, item in self._objects if group == kind]
                 self.diagnostics.error(
                     f"unknown {kind} '{name}'",
@@ -318,6 +327,16 @@ class Resolver:
         if span is not None and not self._references.use((kind, name), span):
             return None
         return found
+
+    def _is_news(self, kind: str, name: str) -> bool:
+        """
+        Tell whether nobody was told yet that ``name`` is unknown.
+
+        What a statement that could not be read defines is known not to be known.
+        """
+        is_news = name not in self.doubtful and (kind, name) not in self._unknown_names
+        self._unknown_names.add((kind, name))
+        return is_news
 
     def _resolved(self, kind: str, name: str) -> object | None:
         match kind:
@@ -428,12 +447,15 @@ class Resolver:
     ) -> None:
         """Report a driver, parser or rewrite that there is not."""
         name = call.name
+        if name in self.doubtful:
+            return
         if not self.has_library and (kind, name) in library_names():
             hint = 'it is in the library: write @include "scl.conf" first'
         elif name in ELSEWHERE.get(kind, ()):
             hint = "syslog-ng or AxoSyslog has it, logferry has not"
         else:
-            blocks = [item for context, item in library_names() if context == kind]
+            blocks = list(self.block_names.get(kind, ()))
+            blocks += [item for context, item in library_names() if context == kind]
             hint = did_you_mean(name, [*known, *blocks])
             hint = hint or f"'logferry options {kind}' lists them all"
         self.diagnostics.error(f"unknown {kind} {name}()", call.name_span, hint)

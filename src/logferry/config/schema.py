@@ -269,6 +269,7 @@ class Options:
         values: dict[str, Any] = {}
         given: dict[str, Span] = {}
         positional: list[Argument] = []
+        tried: set[str] = set()
         names = cls.by_name()
         for argument in arguments:
             if isinstance(argument, Operator) and argument.text in {",", ";"}:
@@ -285,16 +286,18 @@ class Options:
                 continue
             value = option.kind.read(argument.arguments, argument.span, scope)
             if value is None:
+                tried.add(option.attribute)
                 continue
             given[option.attribute] = argument.span
             if option.repeatable:
                 value = (*values.get(option.attribute, ()), *value)
             values[option.attribute] = value
-        cls._read_positional(positional, values, given, scope)
+        cls._read_positional(positional, values, given, scope, tried)
         for option in cls.table().values():
             if isinstance(option.default, ByVersion) and option.attribute not in values:
                 values[option.attribute] = option.default.at(scope.version)
-            if option.required and option.attribute not in values:
+            is_missing = option.required and option.attribute not in values
+            if is_missing and option.attribute not in tried:
                 scope.diagnostics.error(
                     f"{option.name}() is missing in {cls.title or scope.path}",
                     span,
@@ -338,6 +341,7 @@ class Options:
         values: dict[str, Any],
         given: dict[str, Span],
         scope: Scope,
+        tried: set[str],
     ) -> None:
         option = next((item for item in cls.table().values() if item.positional), None)
         if option is None:
@@ -351,7 +355,9 @@ class Options:
             return
         if arguments:
             value = option.kind.read(arguments, arguments[0].span, scope)
-            if value is not None:
+            if value is None:
+                tried.add(option.attribute)
+            else:
                 values[option.attribute] = value
                 given[option.attribute] = arguments[0].span
 
