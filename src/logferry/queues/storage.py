@@ -16,6 +16,7 @@ checkpoints of the write-ahead log need some room too, and they must go on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import zlib
@@ -343,8 +344,9 @@ class Storage:
         page_count = execute("PRAGMA page_count").fetchone()[0]
         free_count = execute("PRAGMA freelist_count").fetchone()[0]
         if self.shrink_ratio < 1 and free_count > self.shrink_ratio * page_count:
-            execute("VACUUM")
-            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with contextlib.suppress(sqlite3.OperationalError):  # another time
+                execute("VACUUM")
+                execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def cut(self) -> None:
         """

@@ -36,7 +36,9 @@ _SAVE_S: Final = 1.0
 def is_device(path: str) -> bool:
     """Tell whether ``path`` is there and no regular file."""
     try:
-        return not stat.S_ISREG(Path(path).stat().st_mode)
+        mode = Path(path).stat().st_mode
+        # A folder is in the way of a file, which may come yet.
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
     except OSError:
         return False
 

@@ -161,27 +161,37 @@ class FollowedPath:
             self._complain(events.FileNotFound(self.path))
             return
         except OSError as error:
-            reason = error.strerror or str(error)
-            self._complain(events.FileNotReadable(self.path, reason))
+            self._complain_of(error)
             return
-        self._complaint = ""
         status = os.fstat(descriptor)
         for file in self._files:
             if (file.device, file.inode) == (status.st_dev, status.st_ino):
                 file.is_current = True
+                self._complaint = ""
                 os.close(descriptor)
                 return
         renamed = self._take_over(status.st_dev, status.st_ino)
         if renamed is not None:
             os.close(descriptor)
             renamed.is_current = True
+            self._complaint = ""
             renamed.settlement.on_advance = self._on_advance
             self._files.append(renamed)
             self._on_advance()
             return
-        self._add(descriptor, Settlement(0 if reads_old else status.st_size))
+        try:
+            self._add(descriptor, Settlement(0 if reads_old else status.st_size))
+        except OSError as error:
+            os.close(descriptor)
+            self._complain_of(error)
+            return
+        self._complaint = ""
         # Persisted at once: after a restart the file is not new any more.
         self._on_advance()
+
+    def _complain_of(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        self._complain(events.FileNotReadable(self.path, reason))
 
     def _complain(self, event: events.FileNotFound | events.FileNotReadable) -> None:
         """Say it once, until it is something else."""

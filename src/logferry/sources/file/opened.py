@@ -9,6 +9,7 @@ offset 0 again: the first bytes tell.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -32,8 +33,10 @@ _VIEW = memoryview(_BUFFER)
 def open_file(path: str) -> int:
     """Return a descriptor; raises ``OSError``."""
     # A FIFO would end with its last writer: so we are one too.
-    is_fifo = stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 - beside os.open
-    flags = os.O_RDWR if is_fifo else os.O_RDONLY
+    mode = os.stat(path).st_mode  # noqa: PTH116 - beside os.open
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    flags = os.O_RDWR if stat.S_ISFIFO(mode) else os.O_RDONLY
     flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     return os.open(path, flags)
 
@@ -71,6 +74,8 @@ class OpenedFile:
         self._framer = make_framer()
         self._offset = settlement.handed_on  # of the next read
         self._head = os.pread(descriptor, HEAD_BYTES_MAX, 0)[: self._offset]
+        self._written_ns = -1
+        self._is_rewritten = False
 
     @property
     def is_open(self) -> bool:
@@ -93,14 +98,26 @@ class OpenedFile:
 
     def has_news(self) -> bool:
         """Tell whether there is something to read, truncation included."""
-        return self.is_open and self.size() != self._offset
+        if not self.is_open:
+            return False
+        status = os.fstat(self.descriptor)
+        if status.st_size != self._offset or self._is_rewritten:
+            return True
+        if status.st_mtime_ns != self._written_ns:
+            # Written since the last look and as long as what was read: mostly that is
+            # what was read, but it may have been cut and have grown to the same size.
+            self._written_ns = status.st_mtime_ns
+            self._is_rewritten = self._begins_otherwise()
+        return self._is_rewritten
 
     def is_rewritten(self) -> bool:
         """Tell whether the file was cut, or begins otherwise than it did."""
-        if self.size() < self._offset:
+        if self.size() < self._offset or self._is_rewritten:
             return True
-        head = os.pread(self.descriptor, len(self._head), 0)
-        return head != self._head
+        return self._begins_otherwise()
+
+    def _begins_otherwise(self) -> bool:
+        return os.pread(self.descriptor, len(self._head), 0) != self._head
 
     def begin_anew(self) -> Frames:
         """
@@ -113,6 +130,7 @@ class OpenedFile:
         self._framer = self._make_framer()
         self._offset = 0
         self._head = b""
+        self._is_rewritten = False
         on_advance = self.settlement.on_advance
         self.settlement.on_advance = None
         self.settlement = Settlement(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from logferry.message.model import Monotonic
 from logferry.runtime.environment import Environment
+from logferry.sources.file import opened
 from logferry.sources.file.followed import LINGER_S, FollowedPath
 from logferry.syslog.framing import LineFramer
 
@@ -130,6 +132,19 @@ def test_begins_anew_when_the_file_was_cut_and_grew_beyond_its_old_size(
     assert site.read() == b"second, and longer than the first\n"
 
 
+def test_begins_anew_when_the_file_was_cut_and_grew_to_its_old_size(
+    site: Site,
+) -> None:
+    """``copytruncate`` and lines of one length, between two looks."""
+    site.append(b"number 1\n")
+    assert site.read() == b"number 1\n"
+    assert site.read() == b""
+    site.path.write_bytes(b"number 2\n")
+    os.utime(site.path, ns=(1, 1))  # whatever the clock of the file system
+    assert site.read() == b"number 2\n"
+    assert site.read() == b""
+
+
 def test_an_unended_line_before_a_truncation_is_delivered(site: Site) -> None:
     site.append(b"one\nunended")
     site.read()
@@ -240,3 +255,27 @@ def test_long_lines_are_cut_and_the_place_stays_right(site: Site) -> None:
         b"x" * 500 + b"\nshort\n"
     )
     assert site.followed._files[0].settlement.offset == site.path.stat().st_size
+
+
+def test_waits_for_a_file_where_a_folder_is(site: Site) -> None:
+    site.path.mkdir()
+    assert site.read() == b""
+    site.path.rmdir()
+    site.append(b"one\n")
+    assert site.read() == b"one\n"
+
+
+def test_a_file_that_cannot_be_read_at_first_is_tried_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing disk must not end the program."""
+
+    def fail(*words: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    site.append(b"one\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.os, "pread", fail)
+        site.follow()
+        assert site.followed.is_empty
+    assert site.read() == b"one\n"
