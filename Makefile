@@ -54,6 +54,8 @@ test: $(DEV_STAMP) ## all tests
 prop: $(DEV_STAMP) ## PAIRS configurations and messages: generated = reference
 	LOGFERRY_PAIRS=$$(($(PAIRS) / 2)) $(BIN)/pytest --timeout=0 -n 2 \
 		tests/property/test_generated_equals_reference.py
+	LOGFERRY_PAIRS=$$(($(PAIRS) / 10)) $(BIN)/pytest --timeout=0 \
+		tests/property/test_correlation_equals_reference.py
 
 sim: $(DEV_STAMP) ## simulate SEEDS outages
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)

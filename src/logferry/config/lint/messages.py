@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from logferry.config.lint.rule import Finding, Rule, destinations, option
-from logferry.config.nodes import TemplateText
+from logferry.config.lint.rule import (
+    Finding,
+    Rule,
+    destinations,
+    elements_of,
+    option,
+    sources,
+)
+from logferry.config.nodes import Spec, TemplateText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +66,24 @@ def _json_by_hand(configuration: Configuration) -> Iterator[Finding]:
                 )
 
 
+def _unheard(configuration: Configuration) -> Iterator[Finding]:
+    """Find messages for ``internal()`` that nobody listens to."""
+    if any(spec.kind == "internal" for spec in sources(configuration).values()):
+        return
+    for path in configuration.log_paths:
+        for element in elements_of(path.elements):
+            if not isinstance(element, Spec):
+                continue
+            if option(element.options, "inject_mode") == "internal":
+                yield Finding(
+                    f"what {element.kind}() makes is lost: no log path has internal()",
+                    element.options.given.get("inject_mode", element.span),
+                    "add source { internal(); }; to a log path, or use pass-through",
+                )
+
+
 RULES = (
     Rule("missing-newline", "Templates of streams without \\n.", _run_together),
+    Rule("inject-mode", "Messages for internal() without that source.", _unheard),
     Rule("hand-made-json", "Macros between quotes in JSON.", _json_by_hand),
 )

@@ -23,6 +23,11 @@ def log(destination: str, flags: str = "") -> str:
     return f"log {{ {IN} destination {{ {destination}; }}; {flags} }};"
 
 
+GROUPED = (
+    "log { source { stdin(); }; parser { grouping-by(key('k') timeout(5)"
+    " inject-mode(internal) aggregate()); }; destination { file('/tmp/z'); }; };"
+)
+
 CASES = {
     "unused-object": (
         "filter f { level(err); };",
@@ -84,6 +89,10 @@ CASES = {
     "hand-made-json": (
         log('file("/tmp/x" template("{\\"m\\": \\"$MSG\\"}\\n"))'),
         log('file("/tmp/x" template("$(format-json m=$MSG)\\n"))'),
+    ),
+    "inject-mode": (
+        GROUPED,
+        GROUPED + "log { source { internal(); }; destination { file('/tmp/y'); }; };",
     ),
     "flow-control": (
         log(SERVER.format("disk-buffer(reliable(yes) capacity-bytes(1G))")),
