@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from helpers.metrics import parse_prometheus, unbalanced
+from helpers.metrics import parse_prometheus, rows_of, unbalanced
 from logferry.cli.ctl import ask
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Daemon:
         self.config.write_text("@version: 4.27\n" + text)
         self.control = os.path.relpath(folder / "ctl")
         self.events: list[str] = []
+        self.asked: set[str] = set()
         self.returncode: int | None = None
         self._arguments = arguments
         self._changed = asyncio.Event()
@@ -79,21 +80,36 @@ class Daemon:
         return self
 
     async def __aexit__(self, kind: object, *error: object) -> None:
-        try:
-            if kind is None:
-                await self.check_ledger()
-        finally:
-            await self.stop()
+        await self.stop(is_checked=kind is None)
 
     async def check_ledger(self) -> None:
-        """Check that every destination can say where all its records are."""
+        """
+        Check that every destination can say where all its records are.
+
+        What it was handed, and found in its queue at start, it accepted or rejected;
+        what it accepted is delivered, dropped, a dead letter, or in its queue.
+        """
         try:
-            text = await self.ctl("STATS", "PROMETHEUS")
+            # In this order: what comes in between is in the ledger, not in the rows.
+            csv = await self._ask("STATS", "CSV")
+            text = await self._ask("STATS", "PROMETHEUS")
         except OSError:
             return  # it does not run any more, or was told not to answer
         samples = parse_prometheus(text)
-        if any(sample.name == "ledger_events_total" for sample in samples):
-            assert unbalanced(samples) == []
+        if not any(sample.name == "ledger_events_total" for sample in samples):
+            return
+        handed = {}
+        if "RESET_STATS" not in self.asked:
+            handed = {
+                key[1]: row[1]
+                for key, row in rows_of(csv).items()
+                if key[0] == "destination"
+            }
+        if wrong := unbalanced(samples, handed):
+            raise AssertionError("\n".join(wrong))
+
+    async def _ask(self, *words: str) -> str:
+        return await asyncio.to_thread(ask, self.control, list(words), 5.0)
 
     async def start(self) -> None:
         """Start the daemon and wait until it says that it runs."""
@@ -141,6 +157,7 @@ class Daemon:
 
     async def ctl(self, *words: str) -> str:
         """Send one command to the control socket and return the answer."""
+        self.asked.add(" ".join(words))
         return await asyncio.to_thread(ask, self.control, list(words))
 
     def signal(self, number: signal.Signals) -> None:
@@ -148,8 +165,17 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(number)
 
-    async def stop(self) -> int:
-        """Stop with TERM and return the exit status."""
+    async def stop(self, *, is_checked: bool = True) -> int:
+        """Stop with TERM, after a look at the ledger; return the exit status."""
+        assert self._process is not None
+        try:
+            if is_checked and self._process.returncode is None:
+                await self.check_ledger()
+        finally:
+            status = await self._stop()
+        return status
+
+    async def _stop(self) -> int:
         assert self._process is not None
         if self._process.returncode is None:
             self._process.terminate()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LINE = re.compile(r"syslogng_(\w+)(?:\{(.*)\})? (\S+)", re.DOTALL)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -53,16 +57,35 @@ def rows_of(csv: str) -> dict[tuple[str, str, str, str], tuple[str, float]]:
     return rows
 
 
-def unbalanced(samples: list[Sample]) -> list[str]:
-    """Return the destinations whose ledgers do not balance, with their columns."""
+def _vanished(
+    ledgers: dict[str, dict[str, float]], handed: dict[str, float]
+) -> Iterator[str]:
+    """Yield the destinations to which more was handed than they know of."""
+    known: dict[str, float] = defaultdict(float)
+    for name, columns in ledgers.items():
+        came = columns["accepted"] + columns["rejected"] - columns["found"]
+        known[name.partition("#")[0]] += came
+    for name, count in handed.items():
+        if name in known and count > known[name]:
+            yield f"{name}: {count} handed, {known[name]} known"
+
+
+def unbalanced(
+    samples: list[Sample], handed: dict[str, float] | None = None
+) -> list[str]:
+    """
+    Return the destinations whose ledgers do not balance, with their columns.
+
+    ``handed`` says how many records each statement's drivers were handed.
+    """
     ledgers: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for sample in samples:
         if sample.name == "ledger_events_total":
             ledgers[sample.labels["id"]][sample.labels["result"]] += sample.value
     assert ledgers, "no ledger at all"
-    wrong = []
+    wrong = [*_vanished(ledgers, handed or {})]
     for name, columns in ledgers.items():
-        ends = ("delivered", "dropped", "dead_lettered", "queued")
+        ends = ("delivered", "dropped", "dead_lettered", "queued", "abandoned")
         if columns["accepted"] != sum(columns[end] for end in ends):
             wrong.append(f"{name}: {dict(columns)}")
     return wrong

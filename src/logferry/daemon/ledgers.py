@@ -3,10 +3,13 @@ The ledgers of all queues as series: where every record is, to the last one.
 
 For each destination, ``ledger_events_total`` by column: *accepted* into the queue, and
 of those *delivered*, *dropped* (by reason), *dead_lettered* and still *queued*; and
-what never got in, *rejected* (by reason). They balance at any moment::
+what never got in, *rejected* (by reason); *found* are those that were in the queue at
+start. They balance at any moment::
 
-    handed to the destination = accepted + rejected
-    accepted = delivered + dropped + dead_lettered + queued
+    handed to the destination + found = accepted + rejected
+    accepted = delivered + dropped + dead_lettered + queued + abandoned
+
+*Abandoned* is what a destination that was removed left in its file.
 
 The ledgers are looked at when somebody reads, and cost nothing until then. A reset of
 the counters leaves them alone: a ledger that somebody may set back proves nothing.
@@ -25,12 +28,16 @@ from logferry.telemetry.events import Event, Level
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
     from logferry.destinations.base import Destination
+    from logferry.queues.ledger import Ledger
     from logferry.queues.queue import Queue
     from logferry.telemetry.counters import Metrics
 
 __all__ = ["Ledgers"]
 
 _SERIES = "ledger_events_total"
+
+_Key = tuple[tuple[str, str], ...]  # labels
+_Column = tuple[str, str]  # column and reason
 
 
 @runtime_checkable
@@ -72,6 +79,11 @@ class _Followed:
     labels: dict[str, str]
     reported: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def key(self) -> _Key:
+        """What its series are shown under."""
+        return tuple(sorted(self.labels.items()))
+
     def news(self) -> Iterator[Event]:
         """Yield what was dropped since the last call, by reason."""
         ledger = self.queue.ledger
@@ -86,11 +98,18 @@ class _Followed:
 
 
 class Ledgers:
-    """Shows the ledgers of the queues it follows."""
+    """
+    Shows the ledgers of the queues it follows.
+
+    Queues may share their labels: one that is on its way out, and the one that took
+    its destination's place. They are shown as one, and what ended stays in the sums.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._followed: dict[str, _Followed] = {}
+        self._ended: dict[_Key, Counter[_Column]] = {}
+        self._shown: dict[_Key, set[_Column]] = {}
         metrics.on_read(self._refresh)
 
     def follow(
@@ -109,33 +128,45 @@ class Ledgers:
         return [event for item in self._followed.values() for event in item.news()]
 
     def forget(self, name: str) -> None:
-        """Show the last state of a queue that ends."""
+        """Keep the last state of a queue that ends."""
         followed = self._followed.pop(name, None)
         if followed is not None:
-            self._show(followed)
+            left = followed.queue.ledger.queued()
+            columns = _columns_of(followed.queue.ledger)
+            if left:
+                columns["abandoned", ""] = left
+            sums = self._ended.setdefault(followed.key, Counter())
+            sums.update(columns)
+            self._refresh()
 
     def _refresh(self) -> None:
-        for followed in self._followed.values():
-            self._show(followed)
+        groups: dict[_Key, list[Queue]] = {key: [] for key in self._ended}
+        for item in self._followed.values():
+            groups.setdefault(item.key, []).append(item.queue)
+        for key in self._shown.keys() - groups.keys():
+            self._hide(key)  # its queue goes on under other labels
+        for key, queues in groups.items():
+            self._show(key, queues)
 
-    def _show(self, followed: _Followed) -> None:
-        queue, labels = followed.queue, followed.labels
-        ledger = queue.ledger
-        self._count(labels, "accepted", ledger.accepted)
-        self._count(labels, "delivered", ledger.delivered)
-        self._count(labels, "dead_lettered", ledger.dead_lettered)
-        for column in ("dropped", "rejected"):
-            reasons = ledger.dropped if column == "dropped" else ledger.rejected
-            for reason, count in reasons.items():
-                self._count({**labels, "reason": reason}, column, count)
-        queued = {**labels, "result": "queued"}
-        self._metrics.gauge(_SERIES, queued).value = queue.count
-        if isinstance(queue, MemoryQueue):
-            self._show_memory(queue, labels)
+    def _show(self, key: _Key, queues: list[Queue]) -> None:
+        labels = dict(key)
+        columns = Counter(self._ended.get(key, {}))
+        for queue in queues:
+            columns.update(_columns_of(queue.ledger))
+        shown = self._shown.setdefault(key, set())
+        for column, count in columns.items():
+            shown.add(column)
+            series = _labels_of(key, column)
+            self._metrics.counter(_SERIES, series, is_kept=True).value = count
+        queued = _labels_of(key, ("queued", ""))
+        self._metrics.gauge(_SERIES, queued).value = sum(item.count for item in queues)
+        for queue in queues:
+            if isinstance(queue, MemoryQueue):
+                self._show_memory(queue, labels)
 
-    def _count(self, labels: dict[str, str], column: str, count: int) -> None:
-        labels = {**labels, "result": column}
-        self._metrics.counter(_SERIES, labels, is_kept=True).value = count
+    def _hide(self, key: _Key) -> None:
+        for column in (*self._shown.pop(key), ("queued", "")):
+            self._metrics.discard(_SERIES, _labels_of(key, column))
 
     def _show_memory(self, queue: MemoryQueue, labels: dict[str, str]) -> None:
         metrics = self._metrics
@@ -144,3 +175,21 @@ class Ledgers:
         metrics.gauge("memory_queue_capacity", labels).value = queue.count_limit
         processed = metrics.counter("memory_queue_processed_events_total", labels)
         processed.value = queue.ledger.accepted
+
+
+def _columns_of(ledger: Ledger) -> Counter[_Column]:
+    """Return the columns of a ledger that are there from the start, and the reasons."""
+    columns: Counter[_Column] = Counter()
+    for name in ("accepted", "found", "delivered", "dead_lettered"):
+        columns[name, ""] = getattr(ledger, name)
+    for name in ("dropped", "rejected"):
+        for reason, count in getattr(ledger, name).items():
+            columns[name, reason] = count
+    return columns
+
+
+def _labels_of(key: _Key, column: _Column) -> dict[str, str]:
+    labels = {**dict(key), "result": column[0]}
+    if column[1]:
+        labels["reason"] = column[1]
+    return labels

@@ -223,6 +223,7 @@ class DiskQueue(LeasingQueue):
         self._totals = found
         self._next_position = found.next_first
         self.ledger.accepted += found.count
+        self.ledger.found += found.count
 
     def put_before(self, batches: list[RecordBatch]) -> None:
         """

@@ -22,10 +22,18 @@ class Ledger:
     pushed. Drivers mirror the columns into their counters by asking; reading is free.
     """
 
-    __slots__ = ("accepted", "dead_lettered", "delivered", "dropped", "rejected")
+    __slots__ = (
+        "accepted",
+        "dead_lettered",
+        "delivered",
+        "dropped",
+        "found",
+        "rejected",
+    )
 
     def __init__(self) -> None:
         self.accepted = 0
+        self.found = 0  # of those accepted: in the queue at start
         self.delivered = 0
         self.dead_lettered = 0
         self.dropped: Counter[str] = Counter()
