@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import logferry
 from helpers.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -169,3 +170,34 @@ async def test_contexts_of_a_pattern_database_outlive_a_restart(tmp_path: Path) 
     async with daemon:
         append(tmp_path / "in", "m 3")
         await wait_for(tmp_path / "out", "m 1", "m 2", "3 2 1", "m 3")
+
+
+async def test_a_reload_that_fails_goes_on_with_what_waits(tmp_path: Path) -> None:
+    append(tmp_path / "in", "a", "b", " 1")
+    daemon = Daemon(lines(tmp_path, 3600), tmp_path)
+    async with daemon:
+        await wait_for(tmp_path / "out", "a")
+        good = daemon.config.read_text()
+        bad = 'log { source { network(ip("192.0.2.1") port(5140)); }; };\n'
+        daemon.config.write_text(good + bad)
+        daemon.signal(signal.SIGHUP)
+        await daemon.wait_for("reload")
+        assert "FAIL" in await daemon.ctl("RELOAD")
+        append(tmp_path / "in", " 2", "c")
+        await wait_for(tmp_path / "out", "a", "b\n 1\n 2")
+
+
+async def test_an_embedded_pipeline_gives_out_what_waits_when_it_stops(
+    tmp_path: Path,
+) -> None:
+    text = f"""
+    log {{ source {{ application(); }};
+        parser {{ group-lines(key("k") timeout(3600)); }};
+        destination {{ file("{tmp_path}/out" template("$MSG;\\n")); }}; }};
+    """
+    async with logferry.Pipeline(text, state_dir=tmp_path) as pipeline:
+        waiting = [pipeline.push("a"), pipeline.push("b")]
+        await asyncio.sleep(0)
+        assert not any(future.done() for future in waiting)
+    await asyncio.gather(*waiting)
+    await wait_for(tmp_path / "out", "a\nb")

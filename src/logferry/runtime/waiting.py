@@ -20,6 +20,7 @@ from logferry.codegen.correlation.correlator import release
 from logferry.codegen.correlation.keeping import dump, load
 from logferry.errors import StateError
 from logferry.message.batch import Receipt
+from logferry.runtime.stores import MemoryState
 from logferry.runtime.waiting_events import ContextsKept, ContextsLost, ContextsRestored
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 __all__ = ["WaitingRoom"]
 
 _TICK_S: Final = 1.0
+_SERIES: Final = (
+    "correlation_contexts",
+    "correlation_messages",
+    "correlation_ended_contexts_total",
+    "correlation_early_contexts_total",
+)
 
 
 class WaitingRoom:
@@ -126,14 +133,24 @@ class WaitingRoom:
     # -- over a restart ---------------------------------------------------------------
 
     def stop(self) -> None:
-        """Stop ticking."""
+        """Stop ticking and counting."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for account in self._accounts.values():
+            account.close()
+        self._accounts.clear()
 
     def keep(self) -> None:
-        """Write what waits to the persist store, and let go of its receipts."""
+        """
+        Write what waits to the persist store, and let go of its receipts.
+
+        Without a store that outlives the process (embedded) everything ends instead.
+        """
         state, log = self._environment.state, self._environment.log
+        if isinstance(state, MemoryState):
+            self.flush()
+            return
         for name, station in self._stations.items():
             count = len(station.correlator.contexts)
             if count:
@@ -159,11 +176,20 @@ class _Account:
     def __init__(self, station: Station, metrics: Metrics) -> None:
         self._correlator = station.correlator
         labels = {"id": station.id}
-        self._open = metrics.gauge("correlation_contexts", labels)
-        self._waiting = metrics.gauge("correlation_messages", labels)
-        self._ended = metrics.counter("correlation_ended_contexts_total", labels)
-        self._early = metrics.counter("correlation_early_contexts_total", labels)
+        contexts, messages, ended, early = _SERIES
+        self._open = metrics.gauge(contexts, labels)
+        self._waiting = metrics.gauge(messages, labels)
+        self._ended = metrics.counter(ended, labels)
+        self._early = metrics.counter(early, labels)
+        self._metrics = metrics
+        self._labels = labels
         metrics.on_read(self.show)
+
+    def close(self) -> None:
+        """Take the series away: another room may show the same station."""
+        self._metrics.forget(self.show)
+        for name in _SERIES:
+            self._metrics.discard(name, self._labels)
 
     def show(self) -> None:
         """Bring the series up to date."""

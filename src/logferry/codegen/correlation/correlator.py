@@ -100,6 +100,7 @@ class Correlator:
     def inherit(self, old: Correlator) -> None:
         """Go on with the contexts of ``old``, whose place this one takes."""
         self.contexts = old.contexts
+        self.ended_count = old.ended_count
         self._touched, self._released = old._touched, old._released
 
     def memo_row(self, memo: Any) -> Any:
