@@ -96,6 +96,50 @@ async def test_kills_and_rotations_lose_nothing(tmp_path: Path, seed: int) -> No
     assert sorted(set(range(log.written)) - arrived(server)) == []
 
 
+@pytest.mark.parametrize(
+    "buffer", ["", "disk-buffer(reliable(yes) capacity-bytes(9M))"]
+)
+async def test_with_one_of_two_servers_down_kills_lose_nothing(
+    tmp_path: Path, buffer: str
+) -> None:
+    """
+    The place in the file moves when both have a line, or one's disk has it.
+
+    Without flow control: the file alone has to wait for the slower one.
+    """
+    chance = random.Random(3)
+    ports = free_port(HOME), free_port(HOME)
+    log = Log(tmp_path / "in.log", chance)
+    log.write(1)
+    text = f"""
+    options {{ time-reopen(0.1); }};
+    source s {{ file("{log.path}"); }};
+    destination up {{ network("{HOME}" port({ports[0]})); }};
+    destination down {{ network("{HOME}" port({ports[1]}) {buffer}); }};
+    log {{ source(s); destination(up); destination(down); }};
+    """
+    async with Collector(HOME, ports[0]) as up:
+        daemon = Daemon(text, tmp_path)
+        await daemon.start()
+        await persisted(tmp_path)
+        await daemon.kill()
+        for _ in range(KILLS // 2):
+            await daemon.start()
+            await work(log, chance, chance.randrange(1, 8))
+            await daemon.kill()
+            await work(log, chance, 1)
+        await daemon.start()
+        async with Collector(HOME, ports[1]) as down:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    while min(len(arrived(up)), len(arrived(down))) < log.written:
+                        await asyncio.sleep(0.05)
+            await daemon.stop()
+    everything = set(range(log.written))
+    assert sorted(everything - arrived(up)) == []
+    assert sorted(everything - arrived(down)) == []
+
+
 async def persisted(folder: Path) -> None:
     """Wait until the place in the file is on disk."""
     async with asyncio.timeout(10):

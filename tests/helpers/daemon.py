@@ -113,6 +113,7 @@ class Daemon:
 
     async def start(self) -> None:
         """Start the daemon and wait until it says that it runs."""
+        starts = sum("starting up" in event for event in self.events)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "logferry.cli.main", "run"),
             *("-f", str(self.config), "--state-dir", str(self.folder / "state")),
@@ -121,7 +122,7 @@ class Daemon:
             stderr=asyncio.subprocess.PIPE,
         )
         self._reader = asyncio.create_task(self._read())
-        await self.wait_for("starting up", START_TIMEOUT_S)
+        await self.wait_for("starting up", START_TIMEOUT_S, starts + 1)
 
     async def _read(self) -> None:
         assert self._process is not None
