@@ -51,6 +51,7 @@ class Backticks:
         self._diagnostics = diagnostics
         self._expanded_count = 0
         self._text_count = 0
+        self._undefined: set[str] = set()
 
     def text(self, token: Token, arguments: Arguments | None) -> str:
         """Return the value of a string with backticks."""
@@ -94,7 +95,8 @@ class Backticks:
         for values in (self.defines, self._variables):
             if name in values:
                 return values[name]
-        if argument_name(name) != VARARGS:
+        if argument_name(name) != VARARGS and name not in self._undefined:
+            self._undefined.add(name)
             self._diagnostics.warning(
                 f"`{name}` is not defined and stands for nothing",
                 span,

@@ -402,9 +402,13 @@ class Preprocessor:
         """Read the rest of ``include "file";``, which ended with @version 3.20."""
         frame = self._frame
         following = frame.tokens[frame.index : frame.index + 2]
-        if [token.type for token in following] != ["TEXT", "SEMICOLON"]:
+        kinds = [token.type for token in following]
+        if kinds == ["TEXT", "SEMICOLON"]:
+            name = str(following[0].value)
+        elif kinds == ["TICKED_TEXT", "SEMICOLON"]:
+            name = self._backticks.text(following[0], frame.arguments)
+        else:
             return False
-        name = str(following[0].value)
         del self.passed[-1:]
         frame.index += 2
         message, hint = "include is written with an @", f'write @include "{name}"'

@@ -42,31 +42,31 @@ def missing_brace(context: str, elements: list[Argument], following: str) -> int
     0: none is missing. A call behind a name shows it, as in ``source s network(…);``,
     and so does a second keyword, as in ``channel filter { … };``.
     """
-    *before, last = elements
-    if not before:
+    count = len(elements) - 1  # nothing here may look at all of them
+    if not count:
         return 0
+    last, opens = elements[-1], elements[-2]
     if isinstance(last, Word) and following == "LBRACE":
         is_inside = last.text in _INLINE
     else:
         is_inside = isinstance(last, Call) and last.name not in {"if", "elif"}
     if not is_inside:
         return 0
-    opens = before[-1]
     if context == "log" and isinstance(opens, Call):
-        return len(before) if opens.name in {"if", "elif"} else 0
-    if not isinstance(opens, Word) or len(before) > 2:
+        return count if opens.name in {"if", "elif"} else 0
+    if not isinstance(opens, Word) or count > 2:
         is_else = isinstance(opens, Word) and opens.text == "else" and context == "log"
-        return len(before) if is_else else 0
-    word = name_of(before[0].text) if isinstance(before[0], Word) else ""
+        return count if is_else else 0
+    word = name_of(elements[0].text) if isinstance(elements[0], Word) else ""
     if isinstance(last, Word):
-        is_head = len(before) == 1 and word in {"log", "junction", "channel", "else"}
+        is_head = count == 1 and word in {"log", "junction", "channel", "else"}
     elif context == "root":
-        is_head = word in {"log", "options"} or (len(before) == 2 and word in OBJECTS)
+        is_head = word in {"log", "options"} or (count == 2 and word in OBJECTS)
     else:
         is_head = context == "log" and (
-            word == "log" or (len(before) == 1 and word in {*_INLINE, "else"})
+            word == "log" or (count == 1 and word in {*_INLINE, "else"})
         )
-    return len(before) if is_head else 0
+    return count if is_head else 0
 
 
 def begins_statement(words: list[Argument]) -> bool:

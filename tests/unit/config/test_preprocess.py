@@ -253,3 +253,12 @@ def test_pragmas_may_be_indented_but_stand_first_on_their_line() -> None:
 def test_a_string_that_is_not_closed_is_looked_through_once() -> None:
     many = 'template t "' + '\\"' * 100_000  # minutes, if each were tried
     assert len(tokenize(SourceText("x", many))) == 3
+
+
+def test_an_undefined_word_is_mentioned_once() -> None:
+    text = "template a '`x`'; template b '`x``y`';"
+    said = [item for item in warnings(text) if "not defined" in item]
+    assert said == [
+        "`x` is not defined and stands for nothing",
+        "`y` is not defined and stands for nothing",
+    ]

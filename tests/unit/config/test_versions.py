@@ -93,6 +93,13 @@ def test_signs_compared_text_before_3_8() -> None:
     assert sent("3.7", "$PID", 'filter { "$PID" < "a" };') == b"7"
 
 
+def test_an_old_include_may_have_backticks(tmp_path: Path) -> None:
+    (tmp_path / "more.conf").write_text('template t "x";\n')
+    text = '@version: 3.1\n@define name more\ninclude "`name`.conf";\n'
+    configuration, _ = loaded(text, path=tmp_path / "main.conf")
+    assert set(configuration.templates) == {"t"}
+
+
 @pytest.mark.parametrize("quote", ['"', "'"])
 def test_include_was_a_statement_before_3_20(tmp_path: Path, quote: str) -> None:
     (tmp_path / "more.conf").write_text('template t "x";\n')
