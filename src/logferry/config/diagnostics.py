@@ -25,7 +25,10 @@ __all__ = [
 ]
 
 LANGUAGE_RULES = {
+    "http-persist-name": "Several URLs, and a queue named after the first.",
     "module": "A module that is asked for and not there.",
+    "no-effect": "An option that is accepted and does nothing here.",
+    "obsolete-name": "An option by a name that it had once.",
     "undefined-variable": "A word between backticks that nobody defined.",
     "version": "A configuration newer than what is known.",
 }

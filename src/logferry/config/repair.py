@@ -71,7 +71,7 @@ def missing_brace(context: str, elements: list[Argument], following: str) -> int
 
 def begins_statement(words: list[Argument]) -> bool:
     """Tell whether a brace after ``words`` can only open a statement of its own."""
-    if not all(isinstance(word, Word | Text) for word in words):
+    if len(words) > 2 or not all(isinstance(word, Word | Text) for word in words):
         return False
     first = words[0] if words else None
     if not isinstance(first, Word):

@@ -317,10 +317,13 @@ class Options:
                 f"{call.name}() is an obsolete name",
                 call.name_span,
                 f"write {option.name}()",
+                rule="obsolete-name",
             )
         if option.no_effect:
             scope.diagnostics.warning(
-                f"{call.name}() has no effect: {option.no_effect}", call.name_span
+                f"{call.name}() has no effect: {option.no_effect}",
+                call.name_span,
+                rule="no-effect",
             )
 
     @classmethod

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from logferry.config.diagnostics import Diagnostics
-    from logferry.config.nodes import Configuration
+    from logferry.config.nodes import Configuration, Span
 
 __all__ = ["RULES", "Rule", "lint"]
 
@@ -37,7 +37,14 @@ def lint(
     for rule in RULES.values():
         if rule.name in disabled or rule.name in configuration.disabled_rules:
             continue
+        said = [item.span for item in diagnostics.items if item.rule == rule.name]
         for finding in rule.find(configuration):
+            if any(_covers(span, finding.span) for span in said):
+                continue  # reading the options found it, too
             diagnostics.warning(
                 finding.message, finding.span, finding.remedy, rule.name
             )
+
+
+def _covers(one: Span, other: Span) -> bool:
+    return one.file == other.file and one.line <= other.line <= one.end_line

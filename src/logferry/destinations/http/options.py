@@ -532,7 +532,7 @@ class HttpDestinationOptions(
                 f"urls will be used; urls={len(targets)}, workers={self.workers.most}",
                 self.given.get("workers", self.span),
                 f"write workers({len(targets)}) or more",
-                rule="http-few-workers",
+                rule="workers",
             )
 
     def _check_partition(self, scope: Scope) -> None:

@@ -157,7 +157,7 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                 f"failover server '{self.host}' is the primary itself",
                 failover.given.get("servers", self.span),
                 "name another server",
-                rule="failover-same-server",
+                rule="failover-twice",
             )
         self._check_servers(failover, scope)
         self._check_probe(failover, scope)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
 from helpers.configs import loaded
-from logferry.config.diagnostics import Diagnostics
+from logferry.config.diagnostics import LANGUAGE_RULES, Diagnostics
 from logferry.config.lint import RULES, lint
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[4]
 IN = "source { internal(); };"
 NET = "source { network(port(514) max-connections(9)); };"
 OUT = 'destination { file("/tmp/x"); };'
@@ -181,6 +180,48 @@ def test_a_configuration_may_switch_rules_off_itself() -> None:
     assert "http-timeout" not in rules_of(head + text)
     _, diagnostics = loaded(head + text)
     assert diagnostics.items == []
+
+
+def test_every_rule_has_a_remedy_on_its_page() -> None:
+    rows = [
+        line.split("|")
+        for line in (ROOT / "docs/config/lint.md").read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    documented = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row[1])}
+    assert documented == {*RULES, *LANGUAGE_RULES}
+    assert all(len(row) == 5 and row[3].strip() for row in rows)
+
+
+def test_every_rule_that_code_names_can_be_switched_off() -> None:
+    named = {
+        name
+        for path in (ROOT / "src").rglob("*.py")
+        for name in re.findall(r'rule="([a-z-]+)"', path.read_text())
+    }
+    assert named
+    assert named <= {*RULES, *LANGUAGE_RULES}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('http(url("http://a/" "http://b/") workers(1) persist-name("x"))', "workers"),
+        ('network("a" failover(servers("a") failback()))', "failover-twice"),
+    ],
+)
+def test_what_options_say_themselves_is_said_once(text: str, rule: str) -> None:
+    configuration, diagnostics = loaded(log(text))
+    lint(configuration, diagnostics)
+    assert [item.rule for item in diagnostics.items].count(rule) == 1
+
+
+def test_warnings_of_options_can_be_switched_off() -> None:
+    text = log('file("/tmp/x" flush-timeout(10))')
+    text = "options { threaded(yes); };\n" + text
+    assert "no-effect" in {item.rule for item in loaded(text)[1].items}
+    head = '@define disabled-rules "no-effect, obsolete-name"\n'
+    assert "no-effect" not in {item.rule for item in loaded(head + text)[1].items}
 
 
 def test_blocks_of_an_included_file_need_not_be_used(tmp_path: Path) -> None:
