@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.correlation.contexts import Context, Key, key_of
 from logferry.codegen.correlation.correlator import Correlator
-from logferry.codegen.correlation.synthesis import looking_at
+from logferry.codegen.correlation.synthesis import look
 from logferry.codegen.parsers.db import Database, program_function
 from logferry.codegen.values import set_value
 from logferry.limits import CORRELATION_RATES_MAX
@@ -96,8 +96,13 @@ class DbParser(Correlator):
     def inherit(self, old: Correlator) -> None:
         """Go on with the contexts and rates of ``old``."""
         super().inherit(old)
-        if isinstance(old, DbParser):
-            self._credits = old._credits
+        assert isinstance(old, DbParser)
+        self._credits = old._credits
+        # Rules look at what they were compiled with: from here on it is ours.
+        rules = self._database.file.rules
+        for context in self.contexts.all():
+            if context.memo is not None:
+                context.memo = rules.get(context.memo.id)
 
     def memo_row(self, memo: Any) -> Any:
         """Return the id of the rule."""
@@ -165,9 +170,8 @@ class DbParser(Correlator):
         if action.condition is not None:
             messages = (message,) if context is None else context.messages
             id_ = b"" if context is None else context.id
-            with looking_at(messages, id_, self._context):
-                if not action.condition(messages[-1]):
-                    return False
+            if not look(action.condition, messages, id_, self._context):
+                return False
         if action.rate is None:
             return True
         scope = "process" if rule.context is None else rule.context.scope
@@ -192,8 +196,7 @@ class DbParser(Correlator):
         assert action.creates is not None
         messages = (message,) if context is None else context.messages
         id_ = b"" if context is None else context.id
-        with looking_at(messages, id_, self._context):
-            text = action.creates.id_of(messages[-1])
+        text = look(action.creates.id_of, messages, id_, self._context)
         key = key_of(first, text, action.creates.scope)
         created = self.contexts.open(key, action.creates.timeout_s)
         self.contexts.add(created, first)

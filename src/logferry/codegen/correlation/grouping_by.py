@@ -19,7 +19,7 @@ from logferry.codegen.correlation.options import GroupingByOptions
 from logferry.codegen.correlation.synthesis import (
     Synthesis,
     condition_function,
-    looking_at,
+    look,
 )
 from logferry.codegen.templates import pair_function, template_function
 from logferry.message.copying import copy_message
@@ -98,8 +98,7 @@ class GroupingBy(Correlator):
         return (*made, *passing) if made else passing
 
     def _is(self, test: _Test, context: Context) -> bool:
-        with looking_at(context.messages, context.id, self._context):
-            return test(context.messages[-1])
+        return look(test, context.messages, context.id, self._context)
 
     def _made_of(self, context: Context, now: UnixNanos) -> Iterable[Message]:
         if self._sort_key is not None:

@@ -13,8 +13,7 @@ Source: the reference's synthetic messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from logferry.codegen.correlation.contexts import put_key
 from logferry.codegen.emit import Constants, compile_source
@@ -25,14 +24,14 @@ from logferry.message.copying import copy_message
 from logferry.message.model import Message, Origin, Stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from logferry.codegen.correlation.contexts import Context
     from logferry.codegen.macros import MacroContext
     from logferry.config.nodes import FilterExpression
     from logferry.message.model import UnixNanos
 
-__all__ = ["INHERIT_MODES", "Synthesis", "condition_function", "looking_at"]
+__all__ = ["INHERIT_MODES", "Synthesis", "condition_function", "look"]
+
+_R = TypeVar("_R")
 
 INHERIT_MODES: Final = ("none", "last-message", "context")
 
@@ -40,18 +39,21 @@ _Value = tuple[str, Callable[[Message], tuple[bytes, str]]]
 _ATTRIBUTES = sorted(set(SETTABLE.values()) - {"raw", "header"})
 
 
-@contextmanager
-def looking_at(
-    messages: Sequence[Message], id_: bytes, context: MacroContext
-) -> Iterator[None]:
-    """Let templates and filters see ``messages`` as their correlation."""
-    context.correlated[:] = messages
-    context.context_id[0] = id_
+def look(
+    function: Callable[[Message], _R],
+    messages: Sequence[Message],
+    id_: bytes,
+    context: MacroContext,
+) -> _R:
+    """Ask ``function`` of the last of ``messages``, which are its correlation."""
+    correlated, context_id = context.correlated, context.context_id
+    correlated[:] = messages
+    context_id[0] = id_
     try:
-        yield
+        return function(messages[-1])
     finally:
-        context.correlated.clear()
-        context.context_id[0] = b""
+        correlated.clear()
+        context_id[0] = b""
 
 
 def condition_function(
@@ -111,12 +113,9 @@ class Synthesis:
         for tag in self._tags:
             if tag not in message.tags:
                 message.tags.append(tag)
-        if not self._values:
-            return
-        with looking_at(correlated, id_, self._context):
-            for name, pair_of in self._values:
-                value, kind = pair_of(message)
-                set_value(message, name, value, kind)
+        for name, pair_of in self._values:
+            value, kind = look(pair_of, correlated, id_, self._context)
+            set_value(message, name, value, kind)
 
     def _begin(self, messages: Sequence[Message], now: UnixNanos) -> Message:
         last = messages[-1]

@@ -116,7 +116,7 @@ class Database:
         rule = self.lookup(message, program, text)
         if rule is None:
             return False
-        rule.synthesis.apply(message, (), b"")
+        rule.synthesis.apply(message, (message,), b"")
         return True
 
 

@@ -158,3 +158,16 @@ def test_a_database_with_two_rulesets_of_one_program_has_both(tmp_path: Path) ->
     scene = Scene(tmp_path, rules, "drop-unmatched(yes)")
 
     assert scene.run("a 1", "b", "c") == [b"a 1;", b"b;"]
+
+
+def test_a_reload_goes_on_with_contexts_under_the_new_rules(tmp_path: Path) -> None:
+    condition = TIMEOUT.replace(
+        "trigger", 'condition=\'"$(context-length)" == "2"\' trigger'
+    )
+    before = Scene(tmp_path, rule(CONTEXT, condition))
+    before.run("a 1", "a 2")
+    after = Scene(tmp_path, rule(CONTEXT, condition.replace("ended", "new")))
+
+    after.site.stations[0].correlator.inherit(before.site.stations[0].correlator)
+
+    assert after.tick(6) == [b"new 2 3;"]
