@@ -110,3 +110,9 @@ GROUPED_BYTES_MAX: Final = 1024 * 1024
 
 CORRELATION_RATES_MAX: Final = 100_000
 """Rates of actions that are remembered, one a process at most; the oldest go."""
+OPEN_FILES_WANTED: Final = 65_536
+"""
+Open files that we ask for when nobody says how many, as far as the system lets us.
+
+Every connection, followed file and member of a pool is one.
+"""

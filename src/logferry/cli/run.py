@@ -26,6 +26,7 @@ from logferry.daemon.registry import default_registry
 from logferry.daemon.selflog import SelfLog, Verbosity
 from logferry.daemon.service import is_journal
 from logferry.errors import ConfigError, LogferryError, TransportError
+from logferry.limits import OPEN_FILES_WANTED
 from logferry.runtime.environment import wall_clock
 
 if TYPE_CHECKING:
@@ -227,10 +228,13 @@ def _take_state(options: DaemonOptions) -> InstanceLock:
 
 def _prepare_process(options: DaemonOptions) -> None:
     """Set limits and confine the process. Raises ``OSError``."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if options.open_files_max:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         hard = max(hard, options.open_files_max)
         resource.setrlimit(resource.RLIMIT_NOFILE, (options.open_files_max, hard))
+    elif soft < (wanted := min(hard, OPEN_FILES_WANTED)):
+        # The usual soft limit of 1024 is for programs that use select(2).
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if options.dumps_core:
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))

@@ -106,6 +106,9 @@ __all__ = [
     "Strategy",
 ]
 
+PROBES_MAX = 32
+"""So many probes may be under way: a long list is no storm of connections."""
+
 STABLE_S = 1.0
 """A connection that lived shorter counts as a failed attempt (backoff only)."""
 
@@ -263,9 +266,11 @@ class Failover:
         if self.retry_at is not None and now >= self.retry_at:
             self._step()
             self._connect(now)
+        room = self._probe_room()
         for server, prober in self._probers.items():
-            if prober.due_at is not None and now >= prober.due_at:
+            if room and prober.due_at is not None and now >= prober.due_at:
                 self._probe(server, prober, now)
+                room -= 1
 
     def drain(self, server: Server, now: float) -> None:
         """Keep away from ``server`` until ``undrain``; the last one stays in use."""
@@ -298,6 +303,8 @@ class Failover:
             for prober in self._probers.values()
             if prober.due_at is not None
         ]
+        if not self._probe_room():  # the next result makes room
+            deadlines.clear()
         if self.retry_at is not None:
             deadlines.append(self.retry_at)
         return min(deadlines, default=None)
@@ -484,6 +491,11 @@ class Failover:
             if server not in self._probers:
                 wait_s = plan.interval_s if server in self._unstable else 0.0
                 self._probers[server] = Prober(plan, self._chance, now + wait_s)
+
+    def _probe_room(self) -> int:
+        """Return how many more probes may be under way at the same time."""
+        under_way = sum(prober.is_probing for prober in self._probers.values())
+        return max(0, PROBES_MAX - under_way)
 
     def _probe(self, server: Server, prober: Prober, now: float) -> None:
         prober.on_started(now, needs_all=self._is_desperate())

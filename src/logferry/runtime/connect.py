@@ -2,8 +2,11 @@
 Opening connections: resolve, connect, handshake, all under one deadline.
 
 A server counts as connected only after the TLS handshake, and its certificate is
-checked against its own name. Every address a name resolves to is tried, in the order
-of the resolver, until one answers.
+checked against its own name. A name may stand for several addresses: TCP connections to
+them are begun in the order of the resolver, the next one when the one before failed or
+took longer than ``STAGGER_S``, and the first that is there is used (RFC 8305, "happy
+eyeballs"). If its handshake fails, or takes longer than its share of the time that is
+left, the other addresses have their turn.
 
 TLS 1.3 (RFC 8446, figure 1): our side of the handshake is over before the server has
 seen our certificate, and what we send in that moment is acknowledged by its kernel even
@@ -16,8 +19,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from logferry.errors import ConnectFailed, TimedOut, TlsFailed, TransportError
 from logferry.runtime.name_service import numeric_family
@@ -35,7 +39,12 @@ __all__ = ["Endpoint", "open_stream", "probe_tcp"]
 CONFIRM_S = 0.1
 """How long a TLS 1.3 server may take to refuse us, beyond the time of the handshake."""
 
+STAGGER_S = 0.25
+"""RFC 8305, 5: so much sooner than the next address may one begin to connect."""
+
 _HANDSHAKE_READ_BYTES = 64 * 1024
+
+_IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; the socket module has no name for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Endpoint:
     def shown(self) -> str:
         """Where it is, for log lines: the reference's form."""
         host = self.address or self.host
-        if self.sockets.family == socket.AF_INET6:
+        if (numeric_family(host) or self.sockets.family) == socket.AF_INET6:
             return f"AF_INET6([{host}]:{self.port})"
         return f"AF_INET({host}:{self.port})"
 
@@ -80,7 +89,7 @@ async def open_stream(endpoint: Endpoint) -> Stream:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(endpoint.timeout_s):
-            return await _secure(loop, endpoint, await _open(loop, endpoint))
+            return await _open(loop, endpoint)
     except TimeoutError as error:
         raise TimedOut(f"no connection within {endpoint.timeout_s:g} s") from error
 
@@ -91,46 +100,93 @@ async def probe_tcp(endpoint: Endpoint) -> None:
 
     Raises ``ConnectFailed`` or ``TimedOut``.
     """
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(endpoint.timeout_s):
-            sock = await _open(asyncio.get_running_loop(), endpoint)
+            addresses = await _addresses(loop, endpoint)
+            _, sock = await _race(loop, endpoint, addresses)
     except TimeoutError as error:
         raise TimedOut(f"no connection within {endpoint.timeout_s:g} s") from error
     sock.close()
 
 
-async def _open(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> socket.socket:
+async def _open(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> Stream:
+    """Connect to the first address with which everything works, TLS included."""
     addresses = await _addresses(loop, endpoint)
-    failure: TransportError = ConnectFailed(f"no address for '{endpoint.host}'")
     deadline = loop.time() + endpoint.timeout_s
-    for position, (family, address) in enumerate(addresses, 1):
-        # An address that swallows packets must leave time for those after it; the last
-        # one is under the deadline of the whole.
-        left = len(addresses) - position
-        share_s = (deadline - loop.time()) / (left + 1) if left else None
+    while True:
+        chosen, sock = await _race(loop, endpoint, addresses)
+        addresses = [item for item in addresses if item != chosen]
+        # A handshake that hangs must leave time for the other addresses; the last one
+        # is under the deadline of the whole.
+        left_s = deadline - loop.time()
+        share_s = left_s / (len(addresses) + 1) if addresses else None
         try:
             async with asyncio.timeout(share_s):
-                return await _connect(loop, endpoint, family, address)
-        except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                failure = TimedOut(f"no connection within {share_s:.3g} s")
-            else:
+                return await _secure(loop, endpoint, sock)
+        except (TransportError, TimeoutError):
+            if not addresses:
+                raise
+
+
+_Address: TypeAlias = tuple[int, tuple[Any, ...]]  # family, and what connect() takes
+
+
+async def _race(
+    loop: asyncio.AbstractEventLoop, endpoint: Endpoint, addresses: list[_Address]
+) -> tuple[_Address, socket.socket]:
+    """Return the first TCP connection; the others are closed."""
+    failure: TransportError = ConnectFailed(f"no address for '{endpoint.host}'")
+    waiting = list(addresses)
+    racing: dict[asyncio.Task[socket.socket], _Address] = {}
+    try:
+        while waiting or racing:
+            if waiting:
+                address = waiting.pop(0)
+                coroutine = _connect(loop, endpoint, *address)
+                racing[asyncio.ensure_future(coroutine)] = address
+            done, _ = await asyncio.wait(
+                racing,
+                timeout=STAGGER_S if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in [item for item in racing if item in done]:
+                if (error := task.exception()) is None:
+                    return racing.pop(task), task.result()
+                del racing[task]
+                if not isinstance(error, OSError):
+                    raise error
                 failure = ConnectFailed(describe_os_error(error))
-    raise failure
+        raise failure
+    finally:
+        await _call_off(list(racing))
+
+
+async def _call_off(attempts: list[asyncio.Task[socket.socket]]) -> None:
+    """Give up ``attempts``, and close what they may have opened meanwhile."""
+    for task in attempts:
+        task.cancel()
+    for result in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(result, socket.socket):
+            result.close()
 
 
 async def _addresses(
     loop: asyncio.AbstractEventLoop, endpoint: Endpoint
-) -> list[tuple[int, tuple[Any, ...]]]:
+) -> list[_Address]:
     """Return (family, address) of everything the endpoint's name stands for."""
     host = endpoint.address or endpoint.host
-    arguments = (host, endpoint.port, endpoint.sockets.family, socket.SOCK_STREAM)
+    family = numeric_family(host)
+    kind = socket.SOCK_STREAM
     try:
-        if numeric_family(host) is not None:  # no thread for what needs no question
-            found = socket.getaddrinfo(*arguments, flags=socket.AI_NUMERICHOST)
+        if family is not None:  # no thread for what needs no question
+            found = socket.getaddrinfo(
+                host, endpoint.port, family, kind, flags=socket.AI_NUMERICHOST
+            )
         else:
+            family = endpoint.sockets.family
             found = await loop.getaddrinfo(
-                *arguments[:2], family=arguments[2], type=arguments[3]
+                host, endpoint.port, family=family, type=kind
             )
     except OSError as error:
         raise ConnectFailed(f"cannot resolve '{host}': {error}") from error
@@ -156,12 +212,27 @@ async def _connect(
                 int(endpoint.user_timeout_s * 1000),
             )
         if endpoint.bind is not None:
-            sock.bind(endpoint.bind)
+            _bind(sock, endpoint.bind)
         await _wait_connected(loop, sock, address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _bind(sock: socket.socket, address: tuple[str, int]) -> None:
+    """
+    Bind a connection to come.
+
+    A fixed port is needed again while an older connection from it drains or is in
+    TIME_WAIT; without one, the port is best left to ``connect`` (ip(7)), which may
+    use the same port for connections to several servers.
+    """
+    if address[1]:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    elif sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind(address)
 
 
 async def _wait_connected(
@@ -198,7 +269,9 @@ async def _secure(
         return Stream(loop, sock, None)
     try:
         began_at = loop.time()
-        pipe = TlsPipe(endpoint.tls, server_side=False, server_name=endpoint.host)
+        # A certificate knows addresses, not the interface of a link-local one.
+        name = endpoint.host.partition("%")[0]
+        pipe = TlsPipe(endpoint.tls, server_side=False, server_name=name)
         sent_bytes = await _handshake(loop, sock, pipe)
         if endpoint.tls_options is not None:
             verify_peer(pipe, endpoint.tls_options)

@@ -9,6 +9,7 @@ new owner (reload), so that no connection is refused meanwhile.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from logferry.runtime.socket_options import SocketOptions
 
 __all__ = ["Listener", "bind_inet", "service_port"]
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""accept(2): this process or the system has no room for a connection."""
+
+_PAUSE_S = 0.25
 
 _ACCEPTS_PER_TURN = 64
 """Connections accepted before other work of the event loop has its turn."""
@@ -100,6 +106,7 @@ class Listener:
         self._sock = sock
         self._options = options
         self._on_accepted = on_accepted
+        self._resuming: asyncio.TimerHandle | None = None
         sock.listen(backlog)
         loop.add_reader(sock, self._on_readable)
 
@@ -123,16 +130,28 @@ class Listener:
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 sock, address = self._sock.accept()
-            except OSError:
+            except OSError as error:
                 # Nothing left, or the connection is gone again, or no descriptor is
                 # free: the kernel keeps what waits, and we come back.
+                if error.errno in _EXHAUSTED:
+                    self._pause()
                 return
             sock.setblocking(False)
             with contextlib.suppress(OSError):
                 apply_socket_options(sock, self._options)
             self._on_accepted(sock, address)
 
+    def _pause(self) -> None:
+        """Leave the socket alone for a while: it would be readable all the time."""
+        self._loop.remove_reader(self._sock)
+        self._resuming = self._loop.call_later(_PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._sock, self._on_readable)
+
     def close(self) -> None:
         """Stop listening."""
+        if self._resuming is not None:
+            self._resuming.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()

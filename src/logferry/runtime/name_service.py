@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Addresses",
+    "NameAbsent",
     "NameService",
     "Service",
     "Services",
@@ -44,6 +45,10 @@ SYSTEM_TTL_S = 60.0
 
 _DNS_PORT = 53
 _LIFETIME_S = 5.0  # of one question, over all name servers
+
+
+class NameAbsent(ConnectFailed):
+    """The name service knows for certain that there is no such record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,27 @@ class NameService:
         """
         Return the addresses of ``name``.
 
-        Raises ``ConnectFailed`` when there are none, or nobody answers.
+        Raises ``NameAbsent`` when there are none, ``ConnectFailed`` when nobody
+        answers.
         """
         kind = "AAAA" if family == socket.AF_INET6 else "A"
         try:
             answer = await self._ask(name, kind)
-        except ConnectFailed:
+        except ConnectFailed as error:
             if self._servers:
                 raise
-            return await _ask_system(name, family)
+            try:
+                return await _ask_system(name, family)
+            except ConnectFailed:
+                raise error from None
         return Addresses(tuple(sorted(item.address for item in answer)), _ttl_s(answer))
 
     async def services(self, name: str) -> Services:
         """
         Return the services called ``name``.
 
-        Raises ``ConnectFailed`` when there are none, or nobody answers.
+        Raises ``NameAbsent`` when there are none, ``ConnectFailed`` when nobody
+        answers.
         """
         answer = await self._ask(name, "SRV")
         found = [
@@ -123,6 +133,7 @@ class NameService:
 
     async def _ask(self, name: str, kind: str) -> Any:
         from dns.exception import DNSException  # late: most never need it
+        from dns.resolver import NXDOMAIN, NoAnswer
 
         try:
             if self._resolver is None:
@@ -131,7 +142,9 @@ class NameService:
                 name, kind, lifetime=_LIFETIME_S, search=True
             )
         except (DNSException, OSError) as error:
-            raise ConnectFailed(f"cannot resolve '{name}' ({kind}): {error}") from error
+            is_certain = isinstance(error, (NXDOMAIN, NoAnswer))
+            failure = NameAbsent if is_certain else ConnectFailed
+            raise failure(f"cannot resolve '{name}' ({kind}): {error}") from error
 
 
 def _make_resolver(servers: Sequence[str]) -> Resolver:

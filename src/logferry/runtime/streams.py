@@ -69,6 +69,11 @@ class Stream:
         self._plain_bytes = 0
         self._marks: deque[tuple[int, int]] = deque()
         self._plain_acked = 0
+        self.progress_bytes = 0
+        """
+        What the last ``acknowledged`` or ``handed_over`` saw done on the wire: with TLS
+        a slow peer makes progress long before a whole record is through.
+        """
         self._is_dead = False
         self._is_closed = False
         self.peer = describe_address(sock, sock.getpeername())
@@ -195,6 +200,7 @@ class Stream:
             wire = kernel_ack.acknowledged_bytes(self._sock)
         except OSError:
             return self._plain_acked
+        self.progress_bytes = wire
         if self._pipe is None:
             # The FIN counts as one byte too: never more than we wrote.
             self._plain_acked = min(wire, self._plain_bytes)
@@ -207,6 +213,7 @@ class Stream:
     def handed_over(self) -> int:
         """Return how many plain bytes our own kernel has taken."""
         unsent = sum(len(view) for view in self._unsent)
+        self.progress_bytes = self._wire_bytes - unsent
         if self._pipe is None:
             return self._plain_bytes - unsent
         return self._plain_bytes if not unsent else self._plain_acked

@@ -88,6 +88,9 @@ def _configure(
     context: ssl.SSLContext, options: TlsOptions, password: str | None = None
 ) -> None:
     context.minimum_version = _VERSIONS.get(options.ssl_version, ssl.TLSVersion.TLSv1_2)
+    # A renegotiation (TLS 1.2) would stop our writing until it is over, and lets a
+    # peer burn our time (CVE-2011-1473); TLS 1.3 has none.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     for flag in options.ssl_options:
         context.options |= _REFUSE.get(flag, 0)
     if "ignore-unexpected-eof" in options.ssl_options:

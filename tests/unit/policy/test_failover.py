@@ -9,6 +9,7 @@ from helpers.outage import Stage
 from logferry.errors import StateError
 from logferry.policy.backoff import Backoff
 from logferry.policy.failover import (
+    PROBES_MAX,
     Abandon,
     Adopt,
     CancelProbe,
@@ -724,3 +725,27 @@ def test_waiting_for_a_connection_makes_no_sense_when_the_whole_list_has_failed(
     stage = Stage("p", "f", reopen_delay_s=1)
     stage.run(1.5)
     assert not stage.policy.may_connect_before(99)
+
+
+def test_a_thousand_better_servers_are_probed_some_at_a_time():
+    servers = [f"s{number}" for number in range(1000)]
+    policy = Failover(
+        FailoverPlan(tuple(servers), probes=ProbePlan(60, 3), returns_to_best=True),
+        ScriptedChance(),
+        first="s999",
+    )
+    policy.start(0.0)
+    policy.take_actions()
+    policy.on_connected(0.0)
+    policy.handle_timer(0.0)
+    waiting = [action.server for action in policy.take_actions()]
+    assert len(waiting) == PROBES_MAX
+    assert policy.next_deadline() is None
+    seen = 0
+    while waiting:
+        policy.on_probe_result(waiting.pop(0), is_good=False, error="no", now=0.0)
+        seen += 1
+        policy.handle_timer(0.0)
+        waiting += [action.server for action in policy.take_actions()]
+    assert seen == 999
+    assert policy.next_deadline() == 60.0

@@ -20,6 +20,7 @@ from logferry.destinations.network.events import MembersChanged, NameUnresolved
 from logferry.destinations.network.roster import Member
 from logferry.errors import ConnectFailed
 from logferry.policy.failover import ServerPlan
+from logferry.runtime.name_service import Addresses, NameAbsent, numeric_family
 
 if TYPE_CHECKING:
     import socket
@@ -56,7 +57,7 @@ class Members:
         entries: the configured list.
         endpoints: how to connect.
         names: asked for live entries.
-        family: which addresses are wanted.
+        families: which addresses are wanted, the preferred ones first.
         environment: clock and log.
         owner: the destination's id, for events.
 
@@ -67,14 +68,14 @@ class Members:
         entries: tuple[Entry, ...],
         endpoints: Endpoints,
         names: NameService,
-        family: socket.AddressFamily,
+        families: Sequence[socket.AddressFamily],
         environment: Environment,
         *,
         owner: str,
     ) -> None:
         self._endpoints = endpoints
         self._names = names
-        self._family = family
+        self._families = families
         self._environment = environment
         self._owner = owner
         now = environment.clock()
@@ -165,9 +166,40 @@ class Members:
                 MembersChanged(self._owner, entry.name, ", ".join(names), f"{ttl_s:g}")
             )
 
+    async def _addresses(self, entry: Entry, host: str) -> Addresses:
+        """
+        Return the addresses of ``host`` in all families.
+
+        Of a family about which nobody answers those known before remain. Raises
+        ``ConnectFailed`` when nothing is found out about any.
+        """
+        results = await asyncio.gather(
+            *(self._names.addresses(host, family) for family in self._families),
+            return_exceptions=True,
+        )
+        addresses: list[str] = []
+        lifetimes_s = []
+        for family, result in zip(self._families, results, strict=True):
+            if isinstance(result, Addresses):
+                addresses += result.addresses
+                lifetimes_s.append(result.ttl_s)
+            elif not isinstance(result, ConnectFailed):
+                raise result
+            elif not isinstance(result, NameAbsent):
+                addresses += [
+                    member.endpoint.address
+                    for member in self._known[entry].members
+                    if member.endpoint.host == host
+                    and numeric_family(member.endpoint.address) is family
+                ]
+        if not lifetimes_s:
+            # The preferred family's trouble is what the reader wants to know.
+            raise next(item for item in results if isinstance(item, ConnectFailed))
+        return Addresses(tuple(addresses), min(lifetimes_s))
+
     async def _resolve(self, entry: Entry) -> tuple[tuple[Member, ...], float]:
         if not entry.is_service:
-            found = await self._names.addresses(entry.query, self._family)
+            found = await self._addresses(entry, entry.query)
             members = [
                 self._member(entry, entry.query, entry.port, address)
                 for address in found.addresses
@@ -179,7 +211,7 @@ class Members:
         error: ConnectFailed | None = None
         for service in answer.services:
             try:
-                hosts = await self._names.addresses(service.host, self._family)
+                hosts = await self._addresses(entry, service.host)
             except ConnectFailed as problem:  # the others may have addresses
                 error = problem
                 continue

@@ -111,6 +111,7 @@ class Session:
         self._timed: tuple[int, float] | None = None  # (end offset, sent at)
         self._under_way: deque[tuple[int, Lease]] = deque()  # (end offset, lease)
         self._settled_bytes = 0
+        self._seen_progress_bytes = 0
         self._progress_at: float = clock()
         self._timer: asyncio.TimerHandle | None = None
         self._poll_delay_s = POLL_INTERVAL_MIN_S
@@ -221,8 +222,10 @@ class Session:
         if self._is_over:
             return
         count = self._finish()
-        # What was handed over but is put back must not be delivered behind our back.
-        self.stream.close(is_abort=self._is_kernel_acked)
+        # What was handed over but is put back must not be delivered behind our back. A
+        # server that has everything is left in peace: some systems throw away what
+        # their programs have not read yet when a reset comes.
+        self.stream.close(is_abort=self._is_kernel_acked and count > 0)
         self._owner.on_session_lost(self, error, count)
 
     def _finish(self) -> int:
@@ -249,8 +252,9 @@ class Session:
             self._settled_bytes = self.stream.plain_bytes
             return
         covered = self._acknowledged()
-        if covered > self._settled_bytes:
-            self._settled_bytes = covered
+        self._settled_bytes = max(self._settled_bytes, covered)
+        if self.stream.progress_bytes > self._seen_progress_bytes:
+            self._seen_progress_bytes = self.stream.progress_bytes
             self._progress_at = self._clock()
             if self._timed is not None and covered >= self._timed[0]:
                 self._latency.add(self._progress_at - self._timed[1])

@@ -6,6 +6,7 @@ Everything that depends only on the configuration is worked out here, once.
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, cast
 
 from logferry.destinations.network.events import HandoffOnly
@@ -93,10 +94,16 @@ class Setup:
             self.entries,
             Endpoints(self._options, self.entries),
             NameService(failover.name_servers if failover is not None else ()),
-            self._options.family,
+            self._families(),
             environment,
             owner=self._spec.id,
         )
+
+    def _families(self) -> tuple[socket.AddressFamily, ...]:
+        """Return the families of ``ip-protocol()``; both where it says nothing."""
+        if "ip_protocol" in self._options.given or self._spec.kind.endswith("6"):
+            return (self._options.family,)
+        return socket.AF_INET, socket.AF_INET6
 
     def plan(self) -> FailoverPlan:
         """Return what the failover policy needs to know."""

@@ -14,7 +14,7 @@ from logferry.destinations.network.roster import Endpoints, entries_of
 from logferry.errors import ConnectFailed
 from logferry.policy.failover import ServerPlan
 from logferry.runtime.environment import Environment
-from logferry.runtime.name_service import Addresses, Service, Services
+from logferry.runtime.name_service import Addresses, NameAbsent, Service, Services
 from logferry.telemetry.events import Event
 
 
@@ -26,12 +26,21 @@ class Names:
         self.records: tuple[Service, ...] = ()
         self.ttl_s = 30.0
         self.asked: list[str] = []
+        self.silent: set[socket.AddressFamily] = set()
 
     async def addresses(self, name: str, family: socket.AddressFamily) -> Addresses:
-        self.asked.append(name)
-        if name not in self.hosts:
-            raise ConnectFailed(f"cannot resolve '{name}'")
-        return Addresses(self.hosts[name], self.ttl_s)
+        if family == socket.AF_INET:
+            self.asked.append(name)
+        if family in self.silent:
+            raise ConnectFailed(f"nobody answers about '{name}'")
+        found = [
+            address
+            for address in self.hosts.get(name, ())
+            if (":" in address) == (family == socket.AF_INET6)
+        ]
+        if not found:
+            raise NameAbsent(f"cannot resolve '{name}'")
+        return Addresses(tuple(found), self.ttl_s)
 
     async def services(self, name: str) -> Services:
         self.asked.append(name)
@@ -59,7 +68,7 @@ class Stage:
             entries,
             Endpoints(spec.options, entries),  # type: ignore[arg-type]
             self.names,  # type: ignore[arg-type]
-            socket.AF_INET,
+            (socket.AF_INET, socket.AF_INET6),
             environment,
             owner="d#0",
         )
@@ -91,6 +100,28 @@ async def test_every_address_is_a_member_checked_against_the_name():
     assert stage.shown() == ["logs@192.0.2.1", "logs@192.0.2.2", "b"]
     endpoint = stage.members.endpoint("logs@192.0.2.2")
     assert (endpoint.host, endpoint.port, endpoint.address) == ("logs", 5, "192.0.2.2")
+
+
+async def test_addresses_of_both_families_are_members():
+    stage = Stage('network("dns:logs" port(5))')
+    stage.names.hosts["logs"] = ("2001:db8::1", "192.0.2.1")
+    await stage.members.look_up()
+    assert stage.shown() == ["logs@192.0.2.1", "logs@2001:db8::1"]
+
+
+async def test_a_family_that_nobody_knows_anything_about_keeps_its_members():
+    stage = Stage('network("dns:logs" port(5))')
+    stage.names.hosts["logs"] = ("2001:db8::1", "192.0.2.1")
+    await stage.members.look_up()
+    stage.names.silent = {socket.AF_INET}
+    stage.names.hosts["logs"] = ("2001:db8::2",)
+    stage.now += 31
+    await stage.members.look_up()
+    assert stage.shown() == ["logs@192.0.2.1", "logs@2001:db8::2"]
+    stage.names.silent = set()
+    stage.now += 31
+    await stage.members.look_up()
+    assert stage.shown() == ["logs@2001:db8::2"]  # now it is known that it is gone
 
 
 async def test_services_bring_port_weight_and_priority():

@@ -52,6 +52,8 @@ class Stream:
     def __init__(self) -> None:
         self.sent = b""
         self.acked = 0
+        self.wire_acked = 0  # with TLS, ahead of whole records
+        self.progress_bytes = 0
         self.questions = 0
         self.is_blocked = False
         self.closed: str | None = None
@@ -69,6 +71,7 @@ class Stream:
 
     def acknowledged(self) -> int:
         self.questions += 1
+        self.progress_bytes = max(self.wire_acked, self.acked)
         return self.acked
 
     def handed_over(self) -> int:
@@ -184,6 +187,25 @@ def test_progress_postpones_delivery_timeout():
     assert stage.lost is None
     stage.loop.run(3.6)
     assert stage.lost is not None
+
+
+def test_part_of_a_tls_record_is_progress_too():
+    stage = Stage(delivery_timeout_s=2)
+    stage.push(b"a long record\n")
+    for second in range(1, 6):
+        stage.loop.run(second)
+        stage.stream.wire_acked += 1
+    assert stage.lost is None
+    stage.loop.run(8)
+    assert stage.lost is not None
+
+
+def test_a_server_that_has_everything_is_not_reset():
+    stage = Stage()
+    stage.push(b"one\n")
+    stage.stream.acked = 4
+    stage.session.on_lost(ConnectionLost("EOF occurred"))
+    assert stage.stream.closed == "close"
 
 
 def test_idle_time_does_not_count_towards_delivery_timeout():
