@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import fcntl
 import os
 import signal
 import socket
 import struct
-import subprocess
 import termios
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from helpers.black_hole import Hole, black_hole
 from helpers.collector import Collector, numbers
 from helpers.daemon import free_port
-from helpers.laws import LINE_BYTES, broken_laws, false_counters
+from helpers.laws import LINE_BYTES, broken_laws, flood, settled
 from helpers.name_server import NameServer
 from helpers.reader import Reader
 from helpers.relay import Load, Relay
@@ -35,6 +33,7 @@ pytestmark = pytest.mark.integration
 
 A, B, C = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
+hole = black_hole
 BACKOFF = "backoff(initial(0.02) max(0.5) jitter(0))"
 
 
@@ -43,20 +42,6 @@ def driver(port: int, options: str = "", primary: str = A, failover: str = B) ->
         f'network("{primary}" port({port}) {BACKOFF} {options} '
         f'failover(servers("{failover}")))'
     )
-
-
-async def flood(relay: Relay, count: int) -> None:
-    """Send ``count`` more messages; flow control sets the pace."""
-    for _ in range(count // 1000):
-        await relay.sender.send(1000)
-
-
-async def settled(relay: Relay, sent: int) -> None:
-    """Wait until nothing is queued, then demand true counters."""
-    async with asyncio.timeout(20):
-        while await relay.counter("queued"):
-            await asyncio.sleep(0.05)
-    assert await false_counters(relay, sent) == []
 
 
 def unread_bytes(sock: socket.socket) -> int:
@@ -270,52 +255,6 @@ async def test_server_that_closes_each_connection_at_once_is_no_tight_loop(
 # -- black holes ------------------------------------------------------------------
 
 
-class Hole:
-    """A network namespace behind a pair of interfaces, whose road back can vanish."""
-
-    def __init__(self, number: int) -> None:
-        self.name = f"lf{os.getpid()}-{number}"
-        self._ours, self._theirs = f"lfa{os.getpid()}", f"lfb{os.getpid()}"
-        self.near = f"10.213.{os.getpid() % 250}.1"
-        self.address = f"10.213.{os.getpid() % 250}.2"
-
-    def open(self) -> None:
-        run = self._run
-        run("netns", "add", self.name)
-        run("link", "add", self._ours, "type", "veth", "peer", "name", self._theirs)
-        run("link", "set", self._theirs, "netns", self.name)
-        run("addr", "add", f"{self.near}/30", "dev", self._ours)
-        run("link", "set", self._ours, "up")
-        run("-n", self.name, "addr", "add", f"{self.address}/30", "dev", self._theirs)
-        run("-n", self.name, "link", "set", self._theirs, "up")
-
-    def dig(self) -> None:
-        """Answer nothing any more: no RST, no FIN, no ICMP."""
-        self._run("-n", self.name, "route", "add", "blackhole", f"{self.near}/32")
-
-    def close(self) -> None:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self._run("netns", "del", self.name)
-            self._run("link", "del", self._ours)
-
-    @staticmethod
-    def _run(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-
-@pytest.fixture
-def hole() -> Iterator[Hole]:
-    """A black hole; needs root."""
-    found = Hole(0)
-    try:
-        found.open()
-    except (OSError, subprocess.CalledProcessError):
-        found.close()
-        pytest.skip("network namespaces need root and iproute2")
-    yield found
-    found.close()
-
-
 async def test_black_hole_is_left_after_delivery_timeout(
     tmp_path: Path, hole: Hole
 ) -> None:
@@ -388,10 +327,7 @@ async def test_a_thousand_switches_in_a_row(tmp_path: Path) -> None:
             expected = [10 * switch + i for i in range(10)]
             await server.wait_for_lines(10 * (switch // 2 + 1))
             assert numbers(server.lines[-10:]) == expected
-            writer = next(iter(server._writers))
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            writer.transport.abort()
+            server.reset_connections()
         await servers[0].wait_for_connections(501)
         connections = [server.lines for server in servers]
         assert broken_laws(10_000, connections, losses=1000) == []

@@ -22,8 +22,8 @@ import pytest
 from helpers.certificates import Certificates
 from helpers.collector import Collector, numbers
 from helpers.daemon import free_port
-from helpers.laws import LINE_BYTES, broken_laws, false_counters
-from helpers.reader import Reader
+from helpers.laws import LINE_BYTES, broken_laws, flood, settled
+from helpers.reader import Reader, tls_reader
 from helpers.relay import Load, Relay
 
 pytestmark = pytest.mark.integration
@@ -39,28 +39,6 @@ def driver(port: int, tls: str, options: str = "", failback: str = "") -> str:
         f'network("{A}" port({port}) transport(tls) {tls} {BACKOFF} {options} '
         f'failover(servers("{B}") {failback}))'
     )
-
-
-async def flood(relay: Relay, count: int) -> None:
-    """Send ``count`` more messages; flow control sets the pace."""
-    for _ in range(count // 1000):
-        await relay.sender.send(1000)
-
-
-async def settled(relay: Relay, sent: int) -> None:
-    """Wait until nothing is queued, then demand true counters."""
-    async with asyncio.timeout(20):
-        while await relay.counter("queued"):
-            await asyncio.sleep(0.05)
-    assert await false_counters(relay, sent) == []
-
-
-def tls_reader(
-    folder: Path, certificates: Certificates, name: str, address: str, port: int
-) -> Reader:
-    cert, key = certificates.files(address)
-    tls = ("--tls", str(cert), str(key), str(certificates.ca))
-    return Reader(folder, name, address, port, *tls)
 
 
 def accept_and_read(

@@ -54,7 +54,12 @@ class Collector:
     async def start(self) -> None:
         """Listen."""
         self._server = await asyncio.start_server(
-            self._serve, self.address, self.port, ssl=self._context, limit=1 << 20
+            self._serve,
+            self.address,
+            self.port,
+            ssl=self._context,
+            limit=1 << 20,
+            backlog=2048,
         )
 
     async def _serve(
@@ -159,15 +164,25 @@ class Collector:
             self._server.close()
             self._server = None
         for writer in tuple(self._writers):
-            if reset:
-                sock = writer.get_extra_info("socket")
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                writer.transport.abort()
-            else:
+            if not reset:
                 writer.close()
+        if reset:
+            self.reset_connections()
         self.reads = True
         self._changed.set()
         await asyncio.sleep(0)
+
+    def say(self, data: bytes) -> None:
+        """Send something back on every connection, as no syslog server does."""
+        for writer in self._writers:
+            writer.write(data)
+
+    def reset_connections(self) -> None:
+        """End all connections with RST, and go on listening."""
+        for writer in tuple(self._writers):
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
 
     def freeze(self) -> None:
         """Stop reading; the kernel's buffers fill."""

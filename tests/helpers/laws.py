@@ -12,6 +12,7 @@ The auditor's laws for messages with numbers, the same in every fault test.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -73,3 +74,17 @@ async def false_counters(relay: Relay, sent: int) -> list[str]:
         for name, count in expected.items()
         if found[name] != count
     ]
+
+
+async def flood(relay: Relay, count: int) -> None:
+    """Send ``count`` more messages; flow control sets the pace."""
+    for _ in range(count // 1000):
+        await relay.sender.send(1000)
+
+
+async def settled(relay: Relay, sent: int) -> None:
+    """Wait until nothing is queued, then demand true counters."""
+    async with asyncio.timeout(20):
+        while await relay.counter("queued"):
+            await asyncio.sleep(0.05)
+    assert await false_counters(relay, sent) == []

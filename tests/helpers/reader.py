@@ -17,6 +17,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from helpers.certificates import Certificates
 
 
 class Reader:
@@ -98,6 +102,20 @@ class Reader:
         async with asyncio.timeout(timeout_s):
             while len(self.lines()) < count:
                 await asyncio.sleep(0.02)
+
+
+def tls_reader(
+    folder: Path,
+    certificates: Certificates,
+    name: str,
+    address: str,
+    port: int,
+    *arguments: str,
+) -> Reader:
+    """Return a reader that speaks TLS and demands a certificate."""
+    cert, key = certificates.files(address)
+    tls = ("--tls", str(cert), str(key), str(certificates.ca))
+    return Reader(folder, name, address, port, *tls, *arguments)
 
 
 def _serve(

@@ -61,6 +61,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import takewhile
 
 from logferry.errors import StateError
 from logferry.policy import events
@@ -436,7 +437,7 @@ class Failover:
         primary = self.pool.primary
         if self.plan.probes is None or primary not in self._probers:
             return list(usable)
-        return [item for item in usable if item != primary] or list(usable)
+        return [item for item in usable if item is not primary] or list(usable)
 
     def _next_server(self) -> Server:
         return choose(
@@ -469,20 +470,25 @@ class Failover:
 
     # -- probing --------------------------------------------------------------
 
-    def _wants_back(self, server: Server) -> bool:
-        """Tell whether we would return to ``server`` from the current one."""
-        if server in self._moved_from:
-            return True
-        if self.plan.probes is None:
-            return False
-        if server != self.pool.primary and not self.plan.returns_to_best:
-            return False
-        return is_better(self.plan.strategy, self.pool, server, self.current)
+    def _wanted_back(self) -> dict[Server, None]:
+        """Return to whom we would return from the current server, in order."""
+        usable = self.pool.usable()
+        better: list[Server] = []
+        if self.plan.probes is not None:
+            may_be_better = usable if self.plan.returns_to_best else usable[:1]
+            strategy, pool, current = self.plan.strategy, self.pool, self.current
+            # Better servers stand before worse ones.
+            better += takewhile(
+                lambda server: is_better(strategy, pool, server, current), may_be_better
+            )
+            if not self.plan.returns_to_best and self.pool.primary not in better:
+                better.clear()  # drained: the next best is no primary
+        moved_from = [item for item in usable if item in self._moved_from]
+        return dict.fromkeys([*better, *moved_from])
 
     def _update_probers(self, now: float) -> None:
         """Probe all whom we want back, and nobody else."""
-        usable = self.pool.usable()
-        wanted = [item for item in usable if self._wants_back(item)]
+        wanted = self._wanted_back()
         for server in tuple(self._probers):
             if server not in wanted:
                 self._cancel_probe(server)

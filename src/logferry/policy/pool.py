@@ -156,6 +156,8 @@ class Pool:
 
     def usable(self) -> tuple[Server, ...]:
         """Return who is not drained, in order of preference; all if all are."""
+        if not self.drained:
+            return self.servers
         undrained = tuple(item for item in self.servers if item not in self.drained)
         return undrained or self.servers
 

@@ -54,5 +54,7 @@ class Search:
 
     def untried(self, candidates: Sequence[Server]) -> list[Server]:
         """Return who of ``candidates`` is still to be tried in this round, or all."""
+        if not self._tried:
+            return list(candidates)
         left = [server for server in candidates if server not in self._tried]
         return left or list(candidates)
