@@ -16,7 +16,6 @@ import json
 import random
 import secrets
 from collections import Counter, deque
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from logferry.destinations.drain_marks import DrainMarks
@@ -25,9 +24,10 @@ from logferry.destinations.http.adapters import ADAPTERS
 from logferry.destinations.http.auth import credentials_of
 from logferry.destinations.http.collector import Collector
 from logferry.destinations.http.load import Load
+from logferry.destinations.http.partition import Partition
 from logferry.destinations.http.probes import Probes
 from logferry.destinations.http.report import describe_target
-from logferry.destinations.http.request import Requests, partition_of
+from logferry.destinations.http.request import Requests
 from logferry.destinations.http.response import StatusTable
 from logferry.destinations.http.session import (
     BODY_JUDGED_BYTES,
@@ -35,7 +35,6 @@ from logferry.destinations.http.session import (
     Session,
 )
 from logferry.destinations.http.setup import Setup, persist_name
-from logferry.destinations.http.url import values_of_key
 from logferry.destinations.http.worker import Shared, Worker
 from logferry.errors import StateError
 from logferry.policy.balancer import Balancer
@@ -65,9 +64,6 @@ _STOP_SETTLE_S = 0.5
 """At a stop too, when all of ``shutdown-grace()`` is used up."""
 
 _WAIT_STEP_S = 0.005
-
-_GROUPS_MAX = 4096
-"""Routing keys whose partitions are remembered."""
 
 _CRASH_PAUSE_S = 1.0
 
@@ -113,7 +109,7 @@ class HttpDestination:
         self._workers = [self._make_worker(item) for item in range(self._worker_count)]
         self._idle = deque(self._workers)
         self._busy: set[Worker] = set()
-        self._partition = partition_of(options)
+        self._partition = Partition(options, spec.id, environment.log.emit)
         self._groups: Counter[bytes] = Counter()
         self._throttle = (
             TokenBucket(options.throttle, environment.clock())
@@ -123,7 +119,7 @@ class HttpDestination:
         self._collector = Collector(
             queue,
             self._batching,
-            lru_cache(_GROUPS_MAX)(self._group_of),
+            self._partition.group_of,
             self._throttle,
             None if options.is_batched else lambda: self._worker_count,
         )
@@ -253,14 +249,7 @@ class HttpDestination:
         self._arm_timer()
 
     def _is_busy(self, group: bytes) -> bool:
-        return self._setup.is_exclusive and self._groups[group] > 0
-
-    def _group_of(self, key: bytes) -> bytes:
-        """Return the partition of a routing key."""
-        if not self._partition:
-            return b""
-        values = values_of_key(key)
-        return "\n".join(values.get(text, "") for text in self._partition).encode()
+        return self._partition.is_full(group, self._groups[group])
 
     async def _deliver(self, worker: Worker, load: Load) -> None:
         pause_s = 0.0

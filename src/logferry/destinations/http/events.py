@@ -10,6 +10,7 @@ from logferry.telemetry.events import Event, Level
 __all__ = [
     "AlternativeTarget",
     "BatchDropped",
+    "BucketsUnreadable",
     "HandledByResponseAction",
     "MessageCondemned",
     "ProbeUnanswered",
@@ -188,4 +189,17 @@ class ProbeUnanswered(Event):
 
     url: str
     error: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketsUnreadable(Event):
+    """``worker-partition-buckets()`` did not become a number; told once."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "http: worker-partition-buckets() is no number, such keys have one worker"
+    )
+
+    value: str
     driver: str

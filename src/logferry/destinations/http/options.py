@@ -252,21 +252,21 @@ class BatchOptions(Options):
     worker_partition_buckets = Option(
         Template(),
         None,
-        doc="Workers for each key.",
+        doc="So many workers may deliver a key at the same time: a number, or a "
+        "template that becomes one. The order of a key is lost by that.",
         aliases=("partition-buckets",),
-        no_effect="a key is not bound to a worker here, any idle one takes it",
     )
     worker_partition_autoscaling = Option(
         YesNo(),
         default=False,
-        doc="More workers for busy keys.",
-        no_effect="a key is not bound to a worker here, any idle one takes it",
+        doc="Busy keys may be delivered by several workers at the same time, as many "
+        "as their batches need. Their order is lost by that.",
     )
     worker_partition_autoscaling_wfo = Option(
         Integer(minimum=1),
         1,
-        doc="Workers for small keys.",
-        no_effect="a key is not bound to a worker here, any idle one takes it",
+        doc="With worker-partition-autoscaling(): so many workers are left for other "
+        "keys by each key.",
     )
     flush_on_worker_key_change = Option(
         YesNo(), default=True, doc="Batches never mix partition keys."
@@ -548,12 +548,39 @@ class HttpDestinationOptions(
                     self.given["worker_partition_key"],
                     'write a template such as "${HOST}"',
                 )
+        self._check_buckets(scope)
         given = self.given.get("flush_on_worker_key_change")
         if given is not None and not self.flush_on_worker_key_change:
             scope.diagnostics.warning(
                 "flush-on-worker-key-change(no) has no effect: batches never mix "
                 "partition keys",
                 given,
+            )
+
+    def _check_buckets(self, scope: Scope) -> None:
+        buckets = self.given.get("worker_partition_buckets")
+        scaling = self.given.get("worker_partition_autoscaling")
+        if not self.worker_partition_autoscaling:
+            scaling = None
+        if buckets is not None and scaling is not None:
+            scope.diagnostics.error(
+                "worker-partition-buckets() and worker-partition-autoscaling() exclude "
+                "each other",
+                scaling,
+            )
+        span = buckets or scaling
+        if span is None:
+            return
+        name = f"worker-partition-{'buckets' if buckets else 'autoscaling'}()"
+        if self.worker_partition_key is None:
+            scope.diagnostics.warning(
+                f"{name} has no effect without worker-partition-key()", span
+            )
+        elif self.ordered:
+            scope.diagnostics.warning(
+                f"{name} has no effect with ordered(yes): a key has one worker at a "
+                "time",
+                span,
             )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "Prepared",
     "Requests",
     "body_template",
+    "buckets_of",
     "compressor",
     "encode_head",
     "head_of",
@@ -63,7 +64,7 @@ _ENCODINGS: Final = {
 
 def key_of(options: HttpDestinationOptions) -> TemplateText | None:
     """Return the template of routing keys, ``None`` when all records have the same."""
-    expressions = list(partition_of(options))
+    expressions = [*partition_of(options), *buckets_of(options)]
     if options.is_batched:
         expressions += _request_expressions(options)
     if not expressions:
@@ -87,6 +88,13 @@ def partition_of(options: HttpDestinationOptions) -> tuple[str, ...]:
     if options.worker_partition_key is None:
         return ()
     return ValueTemplate(options.worker_partition_key.text).expressions
+
+
+def buckets_of(options: HttpDestinationOptions) -> tuple[str, ...]:
+    """Return the expressions of ``worker-partition-buckets()``."""
+    if options.worker_partition_buckets is None or options.ordered:
+        return ()
+    return ValueTemplate(options.worker_partition_buckets.text).expressions
 
 
 def _request_expressions(options: HttpDestinationOptions) -> list[str]:

@@ -49,11 +49,6 @@ class Setup:
         """The targets' names: their URLs without credentials."""
         return tuple(target.url[0].name for target in self.targets)
 
-    @property
-    def is_exclusive(self) -> bool:
-        """One batch of a partition is under way at a time."""
-        return self.options.ordered or self.options.worker_partition_key is not None
-
     def health_check(self) -> HealthCheckOptions | None:
         """Return ``health-check()``, if given."""
         return cast("HealthCheckOptions | None", self.options.health_check)
