@@ -62,7 +62,11 @@ class HttpScene:
     async def __aenter__(self) -> HttpScene:
         for server in self.servers:
             await server.start()
-        await self.open(self._options)
+        try:
+            await self.open(self._options)
+        except BaseException:
+            await self._stop_servers()
+            raise
         return self
 
     async def open(self, options: str) -> None:
@@ -89,6 +93,9 @@ class HttpScene:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+        await self._stop_servers()
+
+    async def _stop_servers(self) -> None:
         for server in self.servers:
             await server.stop()
 

@@ -53,7 +53,7 @@ async def test_buckets_let_several_workers_deliver_a_key(tmp_path: Path):
 
 
 async def test_buckets_may_be_a_template(tmp_path: Path):
-    options = 'worker-partition-buckets("$(if (\'$HOST\' eq \'busy\') 4 2)")'
+    options = "worker-partition-buckets(\"$(if ('$HOST' eq 'busy') 4 2)\")"
     assert await most_at_once(tmp_path, options, HOSTS) == [4, 1]
 
 

@@ -574,12 +574,11 @@ class HttpDestinationOptions(
         name = f"worker-partition-{'buckets' if buckets else 'autoscaling'}()"
         if self.worker_partition_key is None:
             scope.diagnostics.warning(
-                f"{name} has no effect without worker-partition-key()", span
+                f"{name} divides keys, and there is no worker-partition-key()", span
             )
         elif self.ordered:
             scope.diagnostics.warning(
-                f"{name} has no effect with ordered(yes): a key has one worker at a "
-                "time",
+                f"{name} is void with ordered(yes): a key has one worker at a time",
                 span,
             )
 
