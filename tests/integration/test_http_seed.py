@@ -127,13 +127,13 @@ async def test_all_endpoints_down_queues_and_resumes_when_any_recovers(tmp_path:
 
 
 async def test_templates_in_path_and_query_are_url_encoded(tmp_path: Path):
-    options = f'url("%0/${{HOST}}/logs?m=${{PROGRAM}}") {BATCH}'
+    options = f'url("%0/${{HOST}}/logs/${{MESSAGE}}?m=${{PROGRAM}}") {BATCH}'
     async with HttpScene(tmp_path, options, None) as scene:
-        scene.push([b"<13>Nov 21 12:00:00 a/b&c app x[1]: hello"])
-        scene.push([b"<13>Nov 21 12:00:00 plain p%q: hello"])
+        scene.push([b"<13>Nov 21 12:00:00 web1 app: a/b&c d"])
+        scene.push([b"<13>Nov 21 12:00:00 web2 p%q: hello"])
         await scene.settled()
         paths = [request.path for request in scene[0].requests]
-        assert paths == ["/a%2Fb%26c/logs?m=app", "/plain/logs?m=p%25q"]
+        assert paths == ["/web1/logs/a%2Fb%26c%20d?m=app", "/web2/logs/hello?m=p%25q"]
 
 
 @pytest.mark.parametrize(
