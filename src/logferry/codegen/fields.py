@@ -13,10 +13,19 @@ takes the other one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from logferry.codegen.macros import ATTRIBUTES, MacroContext, macro_function
+from logferry.codegen.macros import (
+    ATTRIBUTES,
+    STAMP_MACROS,
+    MacroContext,
+    date_writer,
+    macro_function,
+    short_host,
+)
+from logferry.syslog.names import SEVERITY_NAMES, facility_name
 
 if TYPE_CHECKING:
     import re
@@ -83,6 +92,43 @@ class Fields(Protocol):
         ...
 
 
+class _Memo(dict[Any, bytes]):
+    """A bounded cache: what a field becomes, computed when it is missing."""
+
+    _LIMIT = 4096
+
+    def __init__(self, compute: Callable[[Any], bytes]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, key: Any) -> bytes:
+        if len(self) >= self._LIMIT:
+            self.clear()
+        value = self[key] = self._compute(key)
+        return value
+
+
+_PRI_MACROS: dict[str, Callable[[int], bytes]] = {
+    "SEVERITY": lambda pri: SEVERITY_NAMES[pri & 7].encode(),
+    "SEVERITY_NUM": lambda pri: b"%d" % (pri & 7),
+    "FACILITY": lambda pri: facility_name(pri >> 3).encode(),
+    "FACILITY_NUM": lambda pri: b"%d" % (pri >> 3),
+    "PRI": lambda pri: b"%d" % pri,
+    "TAG": lambda pri: b"%02x" % pri,
+}
+_PRI_MACROS["LEVEL"] = _PRI_MACROS["PRIORITY"] = _PRI_MACROS["SEVERITY"]
+_PRI_MACROS["LEVEL_NUM"] = _PRI_MACROS["SEVERITY_NUM"]
+_ORIGIN_MACROS = {
+    "HOST_FROM": "m.origin.host",
+    "FULLHOST_FROM": "m.origin.host",
+    "TRANSPORT": "m.origin.transport",
+    "PEERIP": "m.origin.peer_ip",
+    "SOURCEIP": '(m.origin.peer_ip or b"127.0.0.1")',
+    "DESTIP": "m.origin.local_ip",
+    "FILE_NAME": "m.origin.file_name",
+}
+
+
 @dataclass(slots=True)
 class MessageFields:
     """Fields of the ``Message`` in the variable ``m``."""
@@ -95,11 +141,31 @@ class MessageFields:
         attribute = ATTRIBUTES.get(name)
         if attribute is not None:
             return [Piece(code=f"m.{attribute}")]
+        remembered = self._remembered(name, context)
+        if remembered:
+            return [Piece(code=remembered)]
         function = macro_function(name, context)
         if function is None:
             return [Piece(code=self.value(name))]
         bound = self.constants.bind(function, f"{name.lower()}_of")
         return [Piece(code=f"{bound}(m)")]
+
+    def _remembered(self, name: str, context: MacroContext) -> str:
+        """Return an expression for what follows from one field; it is computed once."""
+        of_pri = _PRI_MACROS.get(name)
+        if of_pri is not None:
+            self.constants.values.setdefault(f"{name.lower()}_of", _Memo(of_pri))
+            return f"{name.lower()}_of[m.pri]"
+        stamp = name.removeprefix("S_")
+        if stamp in STAMP_MACROS and not context.frac_digits:
+            write = date_writer(stamp, context)
+            assert write is not None
+            memo = self.constants.bind(_Memo(write), f"{stamp.lower()}_of")
+            return f"{memo}[m.stamp]"
+        if name == "HOST":
+            self.constants.values.setdefault("host_of", _Memo(short_host))
+            return "host_of[m.host]"
+        return _ORIGIN_MACROS.get(name, "")
 
     def value(self, name: str) -> str:
         """Return an expression for a macro or name-value pair."""

@@ -10,19 +10,19 @@ elsewhere the message is asked for what it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from logferry.codegen.fields import Unsupported
 from logferry.codegen.json_line import emit_flat_object
+from logferry.codegen.json_shapes import ObjectShape, ShapedObjects, object_tree
 from logferry.codegen.line_fields import LineFields
 from logferry.codegen.template_text import Function, Macro, parse_template
 from logferry.codegen.typed import (
     CastError,
     emit_pair,
-    json_converter,
     json_value,
     static_kind,
     text_of,
@@ -49,7 +49,7 @@ def emit_format_json(function: Function, fields: Fields, context: MacroContext) 
     is_flat = function.name == "format-flat-json"
     if isinstance(fields, LineFields):
         return _emit_on_line(pairs, fields, context, is_flat=is_flat)
-    formatter = Formatter(pairs, context, is_flat=is_flat)
+    formatter = _FastFormatter(pairs, context, is_flat=is_flat)
     return f"{fields.constants.bind(formatter, 'format_json')}(m)"
 
 
@@ -169,26 +169,43 @@ class _TypedObject:
         on_error: str,
     ) -> None:
         self._columns = tuple(zip(names, keeps_empty, kinds, strict=True))
-        self._converters = tuple(
-            (name, keeps, _converter(kind)) for name, keeps, kind in self._columns
-        )
-        self._shape = _Shape(names, delimiter)
+        self._kinds = kinds
+        self._has_pairs = None in kinds
+        self._delimiter = delimiter
+        self._shapes: dict[tuple[object, ...], ObjectShape] = {}
         self._build = _Builder(delimiter, on_error)
 
     def __call__(self, *values: Any) -> bytes:
         try:
-            return self._shape.dump(
-                {
-                    name: convert(value)
-                    for (name, keeps, convert), value in zip(
-                        self._converters, values, strict=True
-                    )
-                    if keeps or (value[0] if convert is _pair_value else value)
-                },
-                is_ordered=True,
+            if not self._has_pairs:
+                return self._shape(values, ()).dump(values)
+            kinds = tuple(
+                value[1] if kind is None else kind
+                for kind, value in zip(self._kinds, values, strict=True)
             )
+            plain = tuple(
+                value[0] if kind is None else value
+                for kind, value in zip(self._kinds, values, strict=True)
+            )
+            return self._shape(plain, kinds).dump(plain)
         except ValueError:  # CastError, UnicodeDecodeError
             return self._build(self._found(values))
+
+    def _shape(self, values: tuple[bytes, ...], kinds: tuple[str, ...]) -> ObjectShape:
+        """Return the shape of values: which are there, of what types."""
+        key = (*map(bool, values), *kinds)
+        shape = self._shapes.get(key)
+        if shape is None:
+            columns = enumerate(zip(self._columns, values, strict=True))
+            found = {
+                name: index
+                for index, ((name, keeps, _), value) in columns
+                if value or keeps
+            }
+            known = kinds or tuple(kind or "" for kind in self._kinds)
+            shape = ObjectShape(found, known, self._delimiter, {})
+            self._shapes[key] = shape
+        return shape
 
     def _found(self, values: tuple[Any, ...]) -> list[tuple[str, bytes, str]]:
         found: list[tuple[str, bytes, str]] = []
@@ -199,39 +216,6 @@ class _TypedObject:
             elif value or keeps:
                 found.append((name, value, kind))
         return found
-
-
-def _converter(kind: str | None) -> Callable[[Any], Any]:
-    """Return what makes a JSON value of a text; raises ``ValueError``."""
-    return _pair_value if kind is None else json_converter(kind)
-
-
-def _pair_value(pair: tuple[bytes, str]) -> Any:
-    return json_value(*pair) if pair[1] else pair[0].decode()
-
-
-class _Shape:
-    """The order of a set of keys, and the objects that their delimiters make."""
-
-    __slots__ = ("_is_flat", "_levels", "_order")
-
-    def __init__(self, names: Sequence[str], delimiter: str) -> None:
-        self._order = tuple(sorted(names, reverse=True))
-        self._is_flat = not delimiter or not any(delimiter in name for name in names)
-        self._levels = (
-            {} if self._is_flat else {name: _levels(name, delimiter) for name in names}
-        )
-
-    def dump(self, found: dict[str, Any], *, is_ordered: bool = False) -> bytes:
-        """Return the object; ``found`` has some of the keys."""
-        if is_ordered and self._is_flat:
-            return orjson.dumps(found)
-        ordered = [(name, found[name]) for name in self._order if name in found]
-        if self._is_flat:
-            return orjson.dumps(dict(ordered))
-        return orjson.dumps(
-            _nest([(self._levels[name], value) for name, value in ordered])
-        )
 
 
 class _Builder:
@@ -257,7 +241,8 @@ class _Builder:
                 return b""
             items = self._forgiving(pairs)
         delimiter = self._delimiter
-        return _Shape([name for name, _ in items], delimiter).dump(dict(items))
+        found = dict(items)
+        return orjson.dumps(object_tree(sorted(found.items(), reverse=True), delimiter))
 
     def _forgiving(self, pairs: list[tuple[str, bytes, str]]) -> list[tuple[str, Any]]:
         items: list[tuple[str, Any]] = []
@@ -270,110 +255,21 @@ class _Builder:
         return items
 
 
-def _nest(pairs: list[tuple[list[str], Any]]) -> dict[str, Any]:
-    root: dict[str, Any] = {}
-    for levels, value in pairs:
-        node = root
-        for part in levels[:-1]:
-            child = node.get(part)
-            if not isinstance(child, dict):
-                child = node[part] = {}
-            node = child
-        last = levels[-1]
-        inner = node.get(last)
-        # A value beside an object of its name goes into it, as in the reference.
-        (inner if isinstance(inner, dict) else node)[last] = value
-    return root
-
-
-def _levels(name: str, delimiter: str) -> list[str]:
-    """Split at delimiters; those that begin a level belong to it."""
-    levels: list[str] = []
-    start = 0
-    while True:
-        position = start
-        while name.startswith(delimiter, position):
-            position += 1
-        end = name.find(delimiter, position)
-        if end < 0:
-            levels.append(name[start:])
-            return levels
-        levels.append(name[start:end])
-        start = end + 1
-        if start == len(name):
-            return levels
-
-
 class Formatter:
-    """
-    ``format-json`` over a message.
-
-    Messages of one kind have the same names, so that the order of the keys and their
-    nesting are remembered by the names found.
-    """
-
-    _SHAPES_MAX = 4096
+    """``format-json`` over a message, without any short cut."""
 
     def __init__(
         self, pairs: ValuePairs, context: MacroContext, *, is_flat: bool
     ) -> None:
         self._readers = pairs.readers(context)
         self._keeps_dot = pairs.keeps_dot
-        self._delimiter = "" if is_flat else pairs.key_delimiter
-        self._build = _Builder(self._delimiter, context.on_error)
-        self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._keys = _ShapedKeys(self._readers.keys, keeps_dot=pairs.keeps_dot)
-        self._macros = tuple(
-            (self._shaped(key), function, _converter(kind))
-            for key, function, kind in self._readers.macros
-        )
-        self._templates = tuple(
-            (self._shaped(key), function, keeps_kind)
-            for key, function, keeps_kind in self._readers.templates
-        )
-
-    def _shaped(self, key: str) -> str:
-        return _shape(key, keeps_dot=self._keeps_dot)
+        delimiter = "" if is_flat else pairs.key_delimiter
+        self._build = _Builder(delimiter, context.on_error)
 
     def __call__(self, message: Message) -> bytes:
-        try:
-            found = self._found(message)
-        except ValueError:  # CastError, UnicodeDecodeError
-            return self._slowly(message)
-        names = tuple(found)
-        shape = self._shapes.get(names)
-        if shape is None:
-            if len(self._shapes) >= self._SHAPES_MAX:
-                self._shapes.clear()
-            shape = self._shapes[names] = _Shape(names, self._delimiter)
-        return shape.dump(found)
-
-    def _found(self, message: Message) -> dict[str, Any]:
-        """Return values by key. Raises ``ValueError`` for what needs a decision."""
-        readers = self._readers
-        found: dict[str, Any] = {}
-        for key, function, convert in self._macros:
-            value = function(message)
-            if value:
-                found[key] = convert(value)
-        types = message.types if readers.is_typed else {}
-        keys, omits_empty = self._keys, readers.omits_empty
-        for name, value in message.values.items():
-            shaped = keys[name]
-            if shaped is not None and (value or not omits_empty):
-                kind = types.get(name)
-                found[shaped] = json_value(value, kind) if kind else value.decode()
-        for key, pair, keeps_kind in self._templates:
-            value, kind = pair(message)
-            if value or not omits_empty:
-                found[key] = (
-                    json_value(value, kind) if kind and keeps_kind else value.decode()
-                )
-        return found
-
-    def _slowly(self, message: Message) -> bytes:
+        """Return the object; nothing when ``on-error()`` drops it."""
         found = {
-            self._shaped(key): (value, kind)
+            _shape(key, keeps_dot=self._keeps_dot): (value, kind)
             for key, value, kind in self._readers(message)
         }
         return self._build(
@@ -381,18 +277,26 @@ class Formatter:
         )
 
 
-class _ShapedKeys(dict[str, "str | None"]):
-    """Keys by name, with their leading dot as it is printed."""
+class _FastFormatter:
+    """The same by the shape of messages, for those that need no decision."""
 
-    def __init__(self, keys: Mapping[str, str | None], *, keeps_dot: bool) -> None:
-        super().__init__()
-        self._keys = keys
-        self._keeps_dot = keeps_dot
+    def __init__(
+        self, pairs: ValuePairs, context: MacroContext, *, is_flat: bool
+    ) -> None:
+        self._general = Formatter(pairs, context, is_flat=is_flat)
+        keeps_dot = pairs.keeps_dot
 
-    def __missing__(self, name: str) -> str | None:
-        if len(self) >= Formatter._SHAPES_MAX:
-            self.clear()
-        key = self._keys[name]
-        shaped = None if key is None else _shape(key, keeps_dot=self._keeps_dot)
-        self[name] = shaped
-        return shaped
+        def printed(key: str) -> str:
+            return _shape(key, keeps_dot=keeps_dot)
+
+        def key_of(name: str) -> str | None:
+            return printed(pairs.key_of(name)) if pairs.takes(name) else None
+
+        delimiter = "" if is_flat else pairs.key_delimiter
+        self._shaped = ShapedObjects(pairs, context, key_of, printed, delimiter)
+
+    def __call__(self, message: Message) -> bytes:
+        try:
+            return self._shaped(message)
+        except ValueError:  # CastError, UnicodeDecodeError, JSONEncodeError
+            return self._general(message)

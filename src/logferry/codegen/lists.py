@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 __all__ = ["join_list", "split_list"]
 
+_ODD = bytes(range(33)) + b"\"'\\"
 _odd = re.compile(rb'[,"\'\\\x00-\x1f ]')
 _item = re.compile(
     rb"\"((?:[^\"\\]|\\.)*+)\"[^,]*+|'((?:[^'\\]|\\.)*+)'[^,]*+|([^,]*+)", re.DOTALL
@@ -26,6 +27,15 @@ _UNESCAPED = {value[1:]: key for key, value in _ESCAPED.items()}
 
 def join_list(items: Iterable[bytes]) -> bytes:
     """Return ``items`` as one text."""
+    items = list(items)
+    text = b",".join(items)
+    commas = len(items) - 1
+    if (
+        b"" not in items
+        and text.count(b",") == max(commas, 0)
+        and text.translate(None, _ODD) == text
+    ):
+        return text
     return b",".join(
         item if item and not _odd.search(item) else _quoted(item) for item in items
     )

@@ -213,7 +213,7 @@ def _syslog_of_line(
         Piece(literal=b">1 "),
         *fields.macro("ISODATE", context),
         Piece(literal=b" "),
-        *fields.macro("FULLHOST", context),
+        *_host_of_line(fields, context),
         Piece(literal=b" "),
     ]
     layout = fields.layout
@@ -231,6 +231,14 @@ def _syslog_of_line(
         Piece(code=fields.value("MSG")),
         Piece(literal=b"\n"),
     ]
+
+
+def _host_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
+    """Print the host; only one that was set may be empty, or hold a space."""
+    if "HOST" not in fields.changed:
+        return fields.macro("FULLHOST", context)
+    word = fields.constants.bind(first_word, "first_word")
+    return [Piece(code=f"{word}({fields.value('HOST')})")]
 
 
 def _number_of_line(rendering: Rendering, fields: LineFields) -> list[Piece]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from logferry.message.model import Message
 
 __all__ = [
+    "JSON_KINDS",
     "MACRO_KINDS",
     "NULL_WHEN_EMPTY",
     "CastError",
@@ -212,3 +213,5 @@ _JSON: dict[str, Callable[[bytes], Any]] = {
     "list": lambda value: [text_of(item) for item in split_list(value)],
     "null": lambda _: None,
 }
+JSON_KINDS = frozenset(_JSON)
+"""Types that JSON does not have as strings."""

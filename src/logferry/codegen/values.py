@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logferry.message.model import Message
 
-__all__ = ["SETTABLE", "get_value", "set_value", "unset_value"]
+__all__ = [
+    "SETTABLE",
+    "Names",
+    "get_value",
+    "set_value",
+    "set_values",
+    "unset_value",
+]
 
 SETTABLE = {
     "HOST": "host",
@@ -29,6 +36,8 @@ SETTABLE = {
 }
 """Names that are attributes of a message and may be set."""
 
+_SETTABLE_NAMES = frozenset(SETTABLE)
+
 
 def set_value(message: Message, name: str, value: bytes, kind: str = "") -> None:
     """Set ``name``; an empty ``kind`` is a string."""
@@ -43,6 +52,31 @@ def set_value(message: Message, name: str, value: bytes, kind: str = "") -> None
         message.types[name] = kind
     elif message.types:
         message.types.pop(name, None)
+
+
+def set_values(message: Message, values: dict[str, bytes]) -> None:
+    """Set strings."""
+    if message.types or not _SETTABLE_NAMES.isdisjoint(values):
+        for name, value in values.items():
+            set_value(message, name, value)
+    else:
+        message.values.update(values)
+
+
+class Names(dict[bytes, str]):
+    """Names as they are in messages, by their bytes in a text; a bounded memo."""
+
+    _LIMIT = 4096
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def __missing__(self, name: bytes) -> str:
+        if len(self) >= self._LIMIT:
+            self.clear()
+        known = self[name] = self._prefix + name.decode("utf-8", "surrogateescape")
+        return known
 
 
 def get_value(message: Message, name: str) -> bytes:

@@ -176,3 +176,74 @@ def test_tests_with_consequences_keep_their_order() -> None:
     site = relay("filter { rate-limit(rate(1)) and level(notice); };")
     condition = site.program.source.partition("def route")[2]
     assert condition.index("is_within_rate") < condition.index("pri_numbers")
+
+
+def test_two_destinations_that_copy_almost_the_same_run_get_their_own() -> None:
+    site = compiled(
+        "log { source { input(keep-hostname(yes)); }; "
+        "destination { output(form(rfc5424)); }; "
+        'destination { output(template("$HOST\\n")); }; };'
+    )
+    found = site.lines(b"<34>Oct 11 22:14:15 mymachine su[42]: failed")
+    assert list(found.values()) == [
+        [b"<34>1 2026-10-11T22:14:15+00:00 mymachine su 42 - - failed\n"],
+        [b"mymachine\n"],
+    ]
+
+
+def test_a_host_that_was_emptied_is_a_dash_in_the_syslog_protocol() -> None:
+    site = relay('rewrite { set("" value("HOST")); };', "", "form(rfc5424)")
+    found = site.lines(b"<34>Oct 11 22:14:15 mymachine su[42]: failed")
+    assert next(iter(found.values())) == [
+        b"<34>1 2026-10-11T22:14:15+00:00 - su 42 - - failed\n"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"plain", "plain"),
+        (b'quo"ted \\ back', 'quo"ted \\ back'),
+        (b"tab\there", "tab\there"),
+        ("é ü 漢".encode(), "é ü 漢"),
+        ('é "ü" 漢'.encode(), 'é "ü" 漢'),
+        (b'delete \x7f and "quote"', 'delete \x7f and "quote"'),
+        (b"half \xc3", "half \\xc3"),
+        (b"100% sure %b", "100% sure %b"),
+    ],
+)
+@pytest.mark.parametrize("first", [b"x", b'"', b"\xa9 begins with a half"])
+def test_json_says_what_the_message_says(text: bytes, value: str, first: bytes) -> None:
+    middle = (
+        'parser { csv-parser(columns("zz" "aa") delimiters("|") quote-pairs("")); };'
+    )
+    template = 'template("$(format-json aa=$aa zz=$zz n=int(3) t.u=$PROGRAM t.v=$PID)")'
+    (record,) = printed(
+        relay(middle, "keep-hostname(yes)", template), first + b"|" + text
+    )
+    expected = first.decode("utf-8", "backslashreplace")
+    assert json.loads(record) == {
+        "zz": expected,
+        "t": {"v": "42", "u": "prog"},
+        "n": 3,
+        "aa": value,
+    }
+    assert list(json.loads(record)) == ["zz", "t", "n", "aa"]
+
+
+def test_json_keeps_types_and_an_odd_number_is_printed_anew() -> None:
+    parser = (
+        'csv-parser(columns(int("a") double("b") boolean("c") "d") delimiters(","))'
+    )
+    assert values(parser, b"007,1.50,true,x") == {"a": 7, "b": 1.5, "c": True, "d": "x"}
+    assert values(parser, b"7,.5,0,x") == {"a": 7, "b": 0.5, "c": False, "d": "x"}
+
+
+def test_json_of_many_shapes_is_that_of_each() -> None:
+    template = 'template("$(format-json --scope nv-pairs --exclude *S* --exclude *H*)")'
+    site = relay("parser { kv-parser(); };", "keep-hostname(yes)", template)
+    texts = [b" ".join(b"k%d=%d" % (k, n) for k in range(n % 7)) for n in range(40)]
+    for text, record in zip(texts, printed(site, *texts), strict=True):
+        found = json.loads(record)
+        expected = dict(item.split("=") for item in text.decode().split())
+        assert {k: v for k, v in found.items() if k.startswith("k")} == expected

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.kinds import Columns, Delimiters
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
-from logferry.codegen.values import set_value
+from logferry.codegen.values import set_value, set_values
 from logferry.config.kinds import Enum, Flags, TextKind, YesNo
 from logferry.config.schema import Option
 
@@ -93,9 +93,25 @@ class _CsvParser:
         self._is_strict = options.drop_invalid or "drop-invalid" in flags
         self._null = options.null.encode()
         self._on_type_error = options.on_type_error.removeprefix("silently-")
+        self._opening = b"".join(self._closing)
+        self._merges_spaces = self._strips and self._delimiters == (b" ",)
+        self._is_simple = (
+            bool(self._columns)
+            and len(self._delimiters) == 1
+            and self._delimiters[0] != b""
+            and (
+                not self._strips
+                or self._merges_spaces
+                or self._delimiters[0].strip() == self._delimiters[0]
+            )
+        )
+        names = tuple(name for name, kind in self._columns if name and not kind)
+        self._names = names if len(names) == len(self._columns) else ()
 
     def __call__(self, message: Message, text: bytes) -> bool:
-        fields = self._scan(text)
+        fields = self._split(text)
+        if fields is None:
+            fields = self._scan(text)
         columns = self._columns
         if not columns:
             for number, value in enumerate(fields, 1):
@@ -105,6 +121,9 @@ class _CsvParser:
             return False
         if self._null:
             fields = [b"" if value == self._null else value for value in fields]
+        if self._names:
+            set_values(message, dict(zip(self._names, fields, strict=False)))
+            return True
         for (name, kind), value in zip(columns, fields, strict=False):
             if not name:
                 continue  # a column without a name is skipped
@@ -114,6 +133,29 @@ class _CsvParser:
             elif self._on_type_error == "drop-message":
                 return False
         return True
+
+    def _split(self, text: bytes) -> list[bytes] | None:
+        """Return the fields of a text without quotes; ``None`` is for the scanner."""
+        if not self._is_simple or text.translate(None, self._opening) != text:
+            return None
+        if self._merges_spaces and (text[:1] == b" " or b"  " in text or b"\t" in text):
+            return None  # several spaces are like one
+        most = len(self._columns)
+        times = most - 1 if self._is_greedy else most
+        fields = text.split(self._delimiters[0], times)
+        rest = fields.pop() if len(fields) > times else None
+        if rest is None and fields[-1] == b"":
+            fields.pop()  # a delimiter at the end begins no field
+        if self._strips:
+            fields = [value.strip(b" \t") for value in fields]
+        if self._is_greedy:
+            if rest is not None:
+                fields.append(rest.strip() if self._strips else rest)
+            elif len(fields) == most - 1:
+                fields.append(b"")
+        elif rest and self._is_strict:
+            fields.append(b"")
+        return fields
 
     def _scan(self, text: bytes) -> list[bytes]:
         """Return the fields of ``text``."""

@@ -13,7 +13,7 @@ import orjson
 
 from logferry.codegen.lists import join_list
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
-from logferry.codegen.values import set_value
+from logferry.codegen.values import SETTABLE, set_value
 from logferry.config.kinds import TextKind
 from logferry.config.schema import Option
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from logferry.message.model import Message
 
 __all__ = ["JsonOptions", "make_json"]
+
+
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 
 
 class JsonOptions(ParserOptions):
@@ -79,10 +82,32 @@ def _member(found: Any, name: str) -> Any:
 def _store(
     message: Message, prefix: str, members: dict[str, Any], delimiter: str
 ) -> None:
-    for name, value in members.items():
-        if not name:
+    values, types = message.values, message.types
+    for member, value in members.items():
+        if not member:
             continue  # a value needs a name
-        _store_value(message, prefix + name, value, delimiter)
+        name = prefix + member
+        # What most members are, without a call for each.
+        kind = type(value)
+        if name in SETTABLE:
+            _store_value(message, name, value, delimiter)
+        elif kind is str:
+            values[name] = value.encode()
+            if types:
+                types.pop(name, None)
+        elif kind is int and _INT_MIN <= value <= _INT_MAX:
+            values[name] = b"%d" % value
+            types[name] = "int"
+        elif kind is float:
+            values[name] = repr(value).encode()
+            types[name] = "double"
+        elif kind is bool:
+            values[name] = b"true" if value else b"false"
+            types[name] = "boolean"
+        elif kind is dict:
+            _store(message, name + delimiter, value, delimiter)
+        else:
+            _store_value(message, name, value, delimiter)
 
 
 def _store_value(message: Message, name: str, value: Any, delimiter: str) -> None:
@@ -91,7 +116,7 @@ def _store_value(message: Message, name: str, value: Any, delimiter: str) -> Non
             set_value(message, name, value.encode())
         case bool():
             set_value(message, name, b"true" if value else b"false", "boolean")
-        case int() if not -(1 << 63) <= value < 1 << 63:
+        case int() if not _INT_MIN <= value <= _INT_MAX:
             set_value(message, name, repr(float(value)).encode(), "double")
         case int():
             set_value(message, name, b"%d" % value, "int")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from logferry.codegen.lists import join_list
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
-from logferry.codegen.values import set_value
+from logferry.codegen.values import Names, set_value, set_values
 from logferry.config.kinds import TextKind
 from logferry.config.schema import Option
 
@@ -26,6 +26,7 @@ __all__ = ["AuditOptions", "KvOptions", "make_audit", "make_kv"]
 
 _escape = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+_in_name = re.compile(r"[A-Za-z0-9_.\-]")
 _hex = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
 
 # Fields of audit records that the kernel writes in hex when they hold odd bytes
@@ -63,8 +64,15 @@ def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
     del context
     scan = _Scanner(options.value_separator, options.pair_separator)
     prefix, stray_name = options.prefix, options.extract_stray_words_into
+    plain, names = _Plain(options), Names(prefix)
 
     def parse(message: Message, text: bytes) -> bool:
+        pairs = plain(text)
+        if pairs is not None:
+            set_values(message, {names[name]: a or b for name, a, b in pairs})
+            if stray_name:
+                set_value(message, stray_name, b"")
+            return True
         stray: list[bytes] = []
         for name, value, _ in scan(text, stray):
             set_value(message, prefix + _text(name), value)
@@ -116,6 +124,34 @@ def _text(name: bytes) -> str:
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
     return _ESCAPES.get(match[1], match[1])
+
+
+class _Plain:
+    """
+    Pairs of a text in which nothing needs a second look.
+
+    Words on both sides of each separator, values in double quotes without anything
+    escaped, and between two pairs one space or the pair separator: so most programs
+    write, and the scanner finds the same.
+    """
+
+    def __init__(self, options: KvOptions) -> None:
+        separator = re.escape(options.value_separator.encode())
+        pair = re.escape(options.pair_separator.encode())
+        between = rb"(?: (?! )|" + pair + rb")" if pair else rb" (?! )"
+        odd = re.escape((options.value_separator + options.pair_separator).encode())
+        name = rb"([A-Za-z0-9_.\-]++)" + separator
+        value = rb"(?:\"([^\"\\]*+)\"|([^\s\"'\\" + odd + rb"]*+))"
+        one = name + value
+        whole = one + rb"(?:" + between + one + rb")*+"
+        if _in_name.search(options.value_separator + options.pair_separator):
+            whole = rb"(?!)"  # a separator that could be of a name: never plain
+        self._whole = re.compile(whole).fullmatch
+        self._all = re.compile(one).findall
+
+    def __call__(self, text: bytes) -> list[tuple[bytes, bytes, bytes]] | None:
+        """Return name and value, quoted or not; ``None`` for the scanner."""
+        return self._all(text) if self._whole(text) else None
 
 
 class _Scanner:
