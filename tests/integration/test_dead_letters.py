@@ -107,3 +107,44 @@ async def test_a_letter_can_go_to_another_destination(tmp_path):
             assert collector.lines == [b"<number 000003>"]
             await settled(tmp_path, 0)
             assert await run(*words, "--control", daemon.control) == 1
+
+
+async def test_a_letter_goes_to_a_file_of_a_known_name_only(tmp_path, capsys):
+    """What a letter of http() is routed by is no file name."""
+    more = f"""
+destination plain {{ file("{tmp_path}/plain.log"); }};
+destination by_host {{ file("{tmp_path}/$HOST.log"); }};
+log {{ source(s); filter {{ message("never") }}; destination(plain);
+    destination(by_host); }};
+"""
+    async with (
+        WebServer("127.0.0.1", refuse_the_bad) as server,
+        WebServer("127.0.0.1", refuse_the_bad) as second,
+    ):
+        port = free_port("127.0.0.1")
+        urls = f'"{server.url}" "{second.url}"'
+        text = CONFIG.format(input=port, output=free_port("127.0.0.1"), urls=urls)
+        async with (
+            Daemon(text + more, tmp_path) as daemon,
+            Sender("127.0.0.1", port) as sender,
+        ):
+            await sender.send(6)
+            await daemon.wait_for("moved to the dead letters")
+            await settled(tmp_path, 1)
+            words = ["replay", "1", "--control", daemon.control, "--to"]
+            assert await run(*words, "by_host") == 1
+            assert "file names of messages" in capsys.readouterr().err
+            assert await run(*words, "plain") == 0
+            await settled(tmp_path, 0)
+        assert (tmp_path / "plain.log").read_text() == "<number 000003>\n"
+
+
+async def test_without_a_daemon_letters_are_shown_and_deleted_but_not_sent(
+    tmp_path, capsys
+):
+    state = ["--state-dir", str(tmp_path)]
+    assert await run("list", *state) == 0
+    assert "no dead letters in" in capsys.readouterr().err
+    assert await run("show", "7", *state) == 1
+    assert await run("replay", "7", *state) == 1
+    assert "no daemon answers on" in capsys.readouterr().err

@@ -84,14 +84,27 @@ async def test_an_abandoned_queue_is_reported_and_adopted(tmp_path, ports) -> No
     ):
         await sender.send(3000)
         await gauge(daemon, ACCEPTED, 3000)
+    text = (
+        relay(ports, buffer, "persist-name(new)")
+        + """
+destination f { file("/dev/null"); };
+log { source(s); filter { message("never") }; destination(f); };
+"""
+    )
+    foreign = tmp_path / "state" / "syslog-ng-00007.rqf"
+    foreign.write_bytes(b"SLRQ" * 1000)
     async with (
-        Daemon(relay(ports, buffer, "persist-name(new)"), tmp_path) as daemon,
+        Daemon(text, tmp_path) as daemon,
         Collector("127.0.0.1", ports[1]) as collector,
     ):
+        event = await daemon.wait_for("no destination uses it")
+        assert str(foreign) in event
         event = await daemon.wait_for("Abandoned disk-buffer file found")
         assert "number_of_messages='3000'" in event
         path = tmp_path / "state" / "syslog-ng-00000.rqf"
         assert str(path) in event
+        answer = await daemon.ctl("QUEUE", "ADOPT", str(path), "f")
+        assert "another kind of destination" in answer, "a file needs other records"
         answer = await daemon.ctl("QUEUE", "ADOPT", str(path), "d")
         assert answer == "OK 3000 messages go to d#0\n"
         await collector.wait_for_lines(3000)

@@ -74,6 +74,7 @@ def main(arguments: list[str]) -> int:
         if options.command == "replay":
             return _replay(options)
         if not path.exists():
+            sys.stderr.write(f"logferry: no dead letters in {options.state_dir}\n")
             letters: list[SavedLetter] = []
         else:
             letters = list(
@@ -123,6 +124,8 @@ def _show(letters: list[SavedLetter]) -> int:
         print(f"target: {item.target}\ntries: {item.tries}")
         print(f"first: {_time(item.first_ns)}\nlast: {_time(item.last_ns)}")
         print(item.payload.decode("utf-8", "backslashreplace"), end="\n\n")
+    if not letters:
+        sys.stderr.write("logferry: no such letter\n")
     return 0 if letters else 1
 
 
@@ -130,7 +133,10 @@ def _replay(options: argparse.Namespace) -> int:
     control = options.control or default_control(options.state_dir)
     ids = "ALL" if options.all else ",".join(str(number) for number in options.ids)
     words = ["DEAD-LETTERS", "REPLAY", ids, *([options.to] if options.to else [])]
-    kind, _, text = ask(control, words).partition(" ")
+    try:
+        kind, _, text = ask(control, words).partition(" ")
+    except OSError as error:
+        raise OSError(f"no daemon answers on {control}: {error.strerror}") from None
     (sys.stdout if kind == "OK" else sys.stderr).write(text)
     return 0 if kind == "OK" else 1
 

@@ -200,7 +200,10 @@ def _purge(path: Path, *, is_sure: bool) -> int:
 def _adopt(options: argparse.Namespace) -> int:
     control = options.control or default_control(default_state_dir())
     path = options.file.absolute()
-    answer = ask(control, ["QUEUE", "ADOPT", str(path), options.destination])
+    try:
+        answer = ask(control, ["QUEUE", "ADOPT", str(path), options.destination])
+    except OSError as error:
+        raise OSError(f"no daemon answers on {control}: {error.strerror}") from None
     kind, _, text = answer.partition(" ")
     (sys.stdout if kind == "OK" else sys.stderr).write(text)
     return 0 if kind == "OK" else 1

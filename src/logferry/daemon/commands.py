@@ -17,11 +17,12 @@ from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
-from logferry.daemon.replay import Replay, find_destination
+from logferry.daemon.replay import Replay, family_of, find_destination
 from logferry.daemon.selflog import Verbosity
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
 from logferry.queues.disk import DiskQueue
+from logferry.queues.files import owner_of
 from logferry.telemetry.events import render
 from logferry.telemetry.secrets import mask
 
@@ -292,7 +293,9 @@ class Commands:
         sent, left = await self._daemon.dead_letters.replay(ids, replay.deliver)
         if not sent:
             return "FAIL no letter was sent again: " + (
-                "its destination is not running" if left else "there is none"
+                "its destination is not running, or makes file names of messages"
+                if left
+                else "there is none"
             )
         return f"OK {sent} sent again, {left} kept"
 
@@ -303,6 +306,12 @@ class Commands:
         found = find_destination(self._running(), words[2])
         if found is None:
             return f"FAIL no destination '{words[2]}' is running"
+        owned = owner_of(Path(words[1]))
+        if owned is not None and family_of(owned[0]) != family_of(found.queue_name):
+            return (
+                f"FAIL {words[1]}: its messages were rendered for {owned[0]}, which is"
+                f" another kind of destination than {found.spec.id}"
+            )
         try:
             count = self._daemon.queues.adopt(Path(words[1]), found.destination.push)
         except LogferryError as error:

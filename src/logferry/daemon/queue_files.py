@@ -189,12 +189,23 @@ class QueueFiles:
 
     def abandoned(self) -> Iterable[tuple[Path, str, int]]:
         """Yield file, owner and number of messages of what nobody delivers."""
+        for path in self._unused():
+            found = owner_of(path)
+            if found is not None and found[1].count:
+                yield path, found[0], found[1].count
+
+    def _unused(self) -> Iterable[Path]:
         folders = {self._environment.state_dir.resolve(), *self._locks}
         for folder in sorted(folders):
             for path in find_queue_files(folder):
-                found = None if path.absolute() in self.used else owner_of(path)
-                if found is not None and found[1].count:
-                    yield path, found[0], found[1].count
+                if path.absolute() not in self.used:
+                    yield path
+
+    def unreadable(self) -> Iterable[Path]:
+        """Yield what is named like a queue and tells neither owner nor content."""
+        for path in self._unused():
+            if path.stat().st_size and owner_of(path) is None:
+                yield path
 
     def unlock(self) -> None:
         """Let other processes have the folders."""

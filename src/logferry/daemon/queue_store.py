@@ -82,6 +82,19 @@ class DiskBufferAbandoned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DiskBufferUnknown(Event):
+    """A file is named like a queue, and cannot be read as one."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "File is named like a disk-buffer and is none of logferry, or damaged;"
+        " no destination uses it"
+    )
+
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
 class DiskBufferStays(Event):
     """A destination without ``disk-buffer()`` has a file with messages."""
 
@@ -315,6 +328,8 @@ class QueueStore:
         """Say which queue files hold messages that nobody delivers."""
         for path, owner, count in self._files.abandoned():
             self._report_abandoned(path, owner, count)
+        for path in self._files.unreadable():
+            self._environment.log.emit(DiskBufferUnknown(str(path)))
 
     def _report_abandoned(self, path: Path, owner: str, count: int) -> None:
         environment = self._environment
