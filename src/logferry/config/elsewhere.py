@@ -10,7 +10,13 @@ from functools import cache
 
 from logferry.config.sources import LIBRARY, read_source
 
-__all__ = ["ELSEWHERE", "library_names"]
+__all__ = ["ELSEWHERE", "INSTEAD_OF_FILTERX", "library_names"]
+
+INSTEAD_OF_FILTERX = (
+    "another language: 'Instead of filterx' in docs/config/language.md shows what "
+    "filter, rewrite and parser objects do"
+)
+"""What to do about ``filterx``."""
 
 ELSEWHERE = {
     "source": frozenset(

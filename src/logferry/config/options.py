@@ -97,7 +97,6 @@ class GlobalDiskBufferOptions(Options):
         Real(0.0, 1.0),
         1.0,
         doc="The default of every disk buffer.",
-        no_effect="give it to the disk-buffer() of a destination",
     )
     prealloc = Option(
         YesNo(),

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from logferry.config.diagnostics import did_you_mean
+from logferry.config.elsewhere import INSTEAD_OF_FILTERX
 from logferry.config.lexer import END, ConfigurationEnds, Token
 from logferry.config.nodes import (
     Argument,
@@ -275,7 +276,7 @@ class Parser:
         self._diagnostics.error(
             "filterx is not supported",
             token.span,
-            "use filter, rewrite and parser objects",
+            INSTEAD_OF_FILTERX,
         )
         depth = 0
         while self._tokens.current.type != "END":

@@ -37,6 +37,7 @@ from logferry.config.blocks import (
     text_of_tokens,
 )
 from logferry.config.diagnostics import did_you_mean
+from logferry.config.elsewhere import INSTEAD_OF_FILTERX
 from logferry.config.lexer import BACKTICK, END, ConfigurationEnds, Token, tokenize
 from logferry.config.nodes import NOWHERE, Span
 from logferry.config.pragmas import (
@@ -273,7 +274,7 @@ class Preprocessor:
             self._diagnostics.error(
                 "transformations are written in filterx, which is not supported",
                 place,
-                "use filter, rewrite and parser objects",
+                INSTEAD_OF_FILTERX,
             )
             return
         name, _, topic, _ = (str(word.value) for word in words)

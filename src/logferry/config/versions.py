@@ -13,6 +13,7 @@ from typing import Final
 
 __all__ = [
     "CONTEXT_VALUES_ARE_TEMPLATES",
+    "CORRELATIONS_PASS_ON",
     "DUPLICATES_ARE_ERRORS",
     "INCLUDE_NEEDS_AT",
     "LOCAL_MESSAGES_HAVE_NO_HOST",
@@ -35,6 +36,9 @@ OLD_SYSLOG_PORT: Final = 601
 
 DUPLICATES_ARE_ERRORS: Final = (3, 3)
 """Two statements with one name: the last one counted before."""
+
+CORRELATIONS_PASS_ON: Final = (3, 3)
+"""``db-parser()``: messages that it made went to ``internal()`` before."""
 
 TEMPLATES_KEEP_BACKSLASHES: Final = (3, 5)
 r"""Templates: a backslash took the meaning of what followed, as in ``\$``, before."""

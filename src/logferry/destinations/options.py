@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.rendering import Rendering, TimeFormat
 from logferry.config.hook_options import HookOptions
@@ -124,7 +124,11 @@ class DiskBufferOptions(Options):
     )
 
     def check(self, scope: Scope) -> None:
-        """Warn of buffers that are too small to be meant."""
+        """Warn of buffers that are too small to be meant; take the global default."""
+        shared: Any = getattr(scope.globals, "disk_buffer", None)
+        name = "truncate_size_ratio"
+        if shared is not None and name in shared.given and name not in self.given:
+            self._values[name] = shared.truncate_size_ratio
         if self.capacity_bytes < CAPACITY_BYTES_MIN or (
             "capacity_bytes" not in self.given
         ):

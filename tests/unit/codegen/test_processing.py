@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.programs import NOW, ORIGIN, Site, compiled, records, relay
+from logferry.errors import ConfigError
 from logferry.message.model import UnixNanos
 
 LINE = b"<13>2026-11-21T03:00:00+00:00 host prog[42]: "
@@ -105,6 +106,23 @@ def test_xml_with_entities_of_its_own_is_refused() -> None:
 def test_map_value_pairs_keeps_types() -> None:
     parser = 'map-value-pairs(pair("x" => int("$PID")) pair("y" => "$PROGRAM"))'
     assert values(parser, b"") == {"x": 42, "y": "prog"}
+
+
+def test_map_value_pairs_takes_values_under_new_names() -> None:
+    parser = (
+        'kv-parser(prefix(".web.")); '
+        'map-value-pairs(key(".web.*" rekey(shift-levels(2) add-prefix("copy.")))'
+        ' exclude(".web.secret"))'
+    )
+    found = values(parser, b"user=eve secret=x")
+    assert found is not None
+    assert found["copy"] == {"user": "eve"}
+
+
+@pytest.mark.parametrize("words", ["key()", 'key("a" bogus(1))', 'rekey("a" shift())'])
+def test_map_value_pairs_says_what_it_does_not_understand(words: str) -> None:
+    with pytest.raises(ConfigError):
+        values(f"map-value-pairs({words})", b"")
 
 
 def test_columns_have_types() -> None:

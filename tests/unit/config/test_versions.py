@@ -143,6 +143,16 @@ def test_disk_buffers_shrink_more_since_4_0(version: str, ratio: float) -> None:
     assert options(version, text).disk_buffer.truncate_size_ratio == ratio
 
 
+def test_a_global_ratio_counts_for_every_disk_buffer() -> None:
+    text = """
+        options {{ disk-buffer(truncate-size-ratio(0.5)); }};
+        destination d {{ file("/x" disk-buffer(capacity-bytes(1MiB) {})); }};"""
+    ratio = "truncate_size_ratio"
+    assert getattr(options("4.27", text.format("")).disk_buffer, ratio) == 0.5
+    own = text.format("truncate-size-ratio(0.2)")
+    assert getattr(options("4.27", own).disk_buffer, ratio) == 0.2
+
+
 @pytest.mark.parametrize("version", ["3.0", "3.38", "4.0", "4.27"])
 def test_defaults_that_never_changed(version: str) -> None:
     """What people take for versioned and the reference has not changed since 3.0."""

@@ -18,7 +18,8 @@ from logferry.codegen.templates import template_function
 from logferry.codegen.values import set_value
 from logferry.config.kinds import Enum, Template, TextKind, YesNo
 from logferry.config.nodes import TemplateText
-from logferry.config.schema import Option
+from logferry.config.schema import ByVersion, Option
+from logferry.config.versions import CORRELATIONS_PASS_ON
 
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
@@ -57,7 +58,7 @@ class DbOptions(ParserOptions):
     )
     inject_mode = Option(
         Enum(("pass-through", "internal", "aggregate-only")),
-        "pass-through",
+        ByVersion("pass-through", ((CORRELATIONS_PASS_ON, "internal"),)),
         doc="Where messages of actions go: on from here, to internal(), or on alone.",
     )
     persist_name = Option(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from logferry.codegen.kinds import TemplatePairs, canonical_type
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
+from logferry.codegen.template_text import Function
 from logferry.codegen.templates import template_function
+from logferry.codegen.value_pairs import pairs_of
 from logferry.codegen.values import set_value
-from logferry.config.kinds import Integer, Template, TextKind
-from logferry.config.nodes import TemplateText
+from logferry.config.kinds import Integer, Template, TextKind, text_of, values_of
+from logferry.config.nodes import Argument, Call, TemplateText
 from logferry.config.schema import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from logferry.codegen.macros import MacroContext
+    from logferry.config.nodes import Span
+    from logferry.config.schema import Scope
     from logferry.message.model import Message
 
 __all__ = [
@@ -25,12 +32,70 @@ __all__ = [
 
 _Pairs = tuple[tuple[str, TemplateText], ...]
 _NO_PAIRS: _Pairs = ()
+_NO_WORDS: tuple[str, ...] = ()
 _DEFAULT_LABELS = (
     ("app", "$PROGRAM"),
     ("host", "$HOST"),
     ("program", "$PROGRAM"),
     ("source", "$SOURCE"),
 )
+
+
+_STEPS = frozenset(
+    {"add-prefix", "lower", "replace-prefix", "shift", "shift-levels", "upper"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What selects values, as the words that template functions have for it."""
+
+    word: str
+
+    @property
+    def title(self) -> str:
+        """What is expected."""
+        return "names or patterns of values"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> tuple[str, ...] | None:
+        """Return the words."""
+        words: list[str] = []
+        names: list[str] = []
+        for argument in values_of(arguments):
+            text = text_of(argument)
+            if text is not None:
+                names.append(text)
+                words += [self.word, text]
+                continue
+            steps: tuple[Argument, ...] = (argument,) if self.word == "--rekey" else ()
+            if self.word == "--key" and isinstance(argument, Call):
+                steps = argument.arguments if argument.name == "rekey" else ()
+            read = [self._step(step) for step in steps]
+            if not names or not read or None in read:
+                scope.diagnostics.error(f"expected {self.title}", argument.span)
+                return None
+            if self.word == "--key":
+                words += ["--rekey", names[-1]]
+            words += [word for step in read for word in step or ()]
+        if not words:
+            scope.diagnostics.error(f"expected {self.title}, found nothing", span)
+            return None
+        return tuple(words)
+
+    @staticmethod
+    def _step(step: Argument) -> tuple[str, ...] | None:
+        """Return the words of ``add-prefix("x")`` and its like."""
+        if not isinstance(step, Call) or step.name not in _STEPS:
+            return None
+        texts = [text_of(item) for item in values_of(step.arguments)]
+        if step.name in {"upper", "lower"}:
+            return (f"--{step.name}",)
+        wanted = 2 if step.name == "replace-prefix" else 1
+        if len(texts) != wanted or None in texts:
+            return None
+        return f"--{step.name}", "=".join(text for text in texts if text is not None)
 
 
 class MapValuePairsOptions(ParserOptions):
@@ -42,6 +107,31 @@ class MapValuePairsOptions(ParserOptions):
         TemplatePairs(),
         _NO_PAIRS,
         doc="A name and the template of its value.",
+        repeatable=True,
+    )
+    key = Option(
+        Selected("--key"),
+        _NO_WORDS,
+        doc="Names or patterns of values; rekey() says what they are called then.",
+        repeatable=True,
+    )
+    rekey = Option(
+        Selected("--rekey"),
+        _NO_WORDS,
+        doc="A pattern, and what becomes of the names that match it: add-prefix(), "
+        "replace-prefix(), shift(), shift-levels(), upper(), lower().",
+        repeatable=True,
+    )
+    exclude = Option(
+        Selected("--exclude"),
+        _NO_WORDS,
+        doc="Names or patterns of values that are not taken.",
+        repeatable=True,
+    )
+    scope = Option(
+        Selected("--scope"),
+        _NO_WORDS,
+        doc="Groups of values, such as nv-pairs or rfc5424.",
         repeatable=True,
     )
 
@@ -70,8 +160,16 @@ def make_map_value_pairs(
         for name, template in options.pair
     ]
 
+    words = (*options.scope, *options.key, *options.exclude, *options.rekey)
+    selected = None
+    if words:
+        selected = pairs_of(Function("map-value-pairs", (), words)).readers(context)
+
     def parse(message: Message, text: bytes) -> bool:
         del text
+        if selected is not None:
+            for name, value, kind in list(selected(message)):
+                set_value(message, name, value, kind)
         for name, value_of, kind in pairs:
             set_value(message, name, value_of(message), kind)
         return True
