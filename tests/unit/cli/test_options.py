@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from logferry.cli.options import main
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -63,3 +66,19 @@ def test_the_grammar_knows_drivers_and_options(
     assert re.search(rules["support.variable"], "successful-probes-required(3)")
     for rule in rules.values():
         re.compile(rule)
+
+
+def test_the_grammar_for_editors_is_of_today(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = ROOT / "editors/vscode/syntaxes/logferry.tmLanguage.json"
+    assert kept.read_text() == shown(capsys, "--grammar"), "run: make grammar"
+
+
+def test_the_extension_names_files_that_are_there() -> None:
+    folder = ROOT / "editors/vscode"
+    package = json.loads((folder / "package.json").read_text())
+    named = [item["path"] for item in package["contributes"]["grammars"]]
+    named += [item["configuration"] for item in package["contributes"]["languages"]]
+    assert named
+    assert all((folder / name).exists() for name in named)
