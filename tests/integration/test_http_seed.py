@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from helpers.collector import numbers
 from helpers.http_scene import HttpScene
 from helpers.web import Fault, Request, Response
+from logferry.config.load import load_configuration
+from logferry.daemon.queue_store import QueueStore
+from logferry.daemon.registry import default_registry
+from logferry.daemon.topology import build_topology
+from logferry.destinations.http.destination import HttpDestination
 from logferry.errors import ConfigError
+from logferry.runtime.environment import Environment
 
 pytestmark = pytest.mark.integration
 
@@ -219,3 +226,104 @@ async def test_one_worker_keeps_the_order(tmp_path: Path):
             scene.send(7)
         await scene.settled()
         assert numbers(scene[0].lines) == list(range(350))
+
+
+def seats(scene: HttpScene) -> list[int]:
+    """Return how many workers belong to each target."""
+    now = scene.environment.clock()
+    return [item.seats for item in scene.destination.balancer.report(now)]
+
+
+async def test_workers_of_a_failed_endpoint_move_and_return_when_it_recovers(
+    tmp_path: Path,
+):
+    async with HttpScene(tmp_path, TWO, down, None) as scene:
+        scene.send(200)
+        await scene.settled()
+        assert seats(scene) == [0, 4]
+        scene[0].script = ok
+        await asyncio.sleep(0.25)
+        scene.send(200)
+        await scene.settled()
+        scene.send(200)
+        await scene.settled()
+        assert seats(scene) == [2, 2]
+
+
+async def test_a_failed_recovery_attempt_schedules_the_next_one(tmp_path: Path):
+    async with HttpScene(tmp_path, TWO, down, None) as scene:
+        clock = scene.environment.clock
+        attempts: list[float] = []
+
+        def still_down(_: Request) -> Response:
+            attempts.append(clock())
+            return Response(503)
+
+        scene.send(200)
+        await scene.settled()
+        scene[0].script = still_down
+        while len(attempts) < 4:
+            scene.send(40)
+            await scene.settled()
+            await asyncio.sleep(0.01)
+        waits = [later - earlier for earlier, later in itertools.pairwise(attempts)]
+        assert min(waits) >= 0.195  # time-reopen(0.2)
+        assert sorted(numbers(scene[1].lines)) == list(range(scene.sent))
+
+
+SNIPPETS = (
+    """http(
+        url("http://server1.example.com/logs" "http://server2.example.com/logs")
+        workers(2) # At least 2 workers for 2 URLs
+    );""",
+    """http(
+        url("http://server1.example.com/logs" "http://server2.example.com/logs")
+        persist-name("http_log_endpoints") # Preserves state across config changes
+        workers(4)
+    );""",
+    """http(
+        url("http://server1.example.com/logs" "http://server2.example.com/logs")
+        time-reopen(30) # Retry failed endpoints after 30 seconds
+    );""",
+    """http(
+        url("http://logs.example.com:8080/${HOST}/logs")
+        batch-lines(100)
+        worker-partition-key("${HOST}") # Messages for the same host go to same batch
+        workers(8)
+    );""",
+    'http(url("http://logs.example.com:8080/api/logs"));',
+)
+
+
+@pytest.mark.parametrize(
+    ("snippet", "recovery_s"),
+    list(zip(SNIPPETS, (60, 60, 30, 60, 60), strict=True)),
+)
+async def test_the_documents_configurations_load_and_the_recovery_timeout_is_60_seconds(
+    tmp_path: Path, snippet: str, recovery_s: float
+):
+    file = tmp_path / "seed.conf"
+    file.write_text(
+        "@version: 4.27\nsource s { internal(); };\n"
+        f"destination d_http {{\n    {snippet}\n}};\n"
+        "log { source(s); destination(d_http); };\n"
+    )
+    configuration, _ = load_configuration(file, default_registry(), {})
+    environment = Environment(state_dir=tmp_path)
+    topology = build_topology(configuration, environment, QueueStore(environment))
+    await topology.start()
+    destination = topology.destinations["d_http#0"].destination
+    assert isinstance(destination, HttpDestination)
+    await topology.stop(0)
+    backoff = destination.balancer.plan.health.backoff
+    assert backoff is not None
+    assert (backoff.initial_s, backoff.max_s) == (recovery_s, recovery_s)
+
+
+async def test_a_static_url_costs_no_formatting(tmp_path: Path):
+    async with HttpScene(tmp_path, TWO, None, None) as scene:
+        scene.send(1000)
+        await scene.settled()
+        made = scene.destination._shared.requests.prepared.cache_info()
+        assert made.misses == 2  # once for each target, not for each request
+        assert made.hits >= 98

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,51 @@ async def test_flapping_targets_lose_nothing_and_starve_nobody(tmp_path: Path):
         # Every answer arrived, so there are no duplicates either.
         assert sorted(n for found in delivered for n in found) == list(range(total))
         assert min(len(found) for found in delivered) > total // 40
+
+
+@pytest.mark.slow
+async def test_flapping_doubles_only_what_was_not_answered(tmp_path: Path):
+    total = 100_000
+    is_up = [True, True, True, True]
+    taken: list[Counter[int]] = [Counter() for _ in is_up]
+    unanswered: Counter[int] = Counter()
+
+    def target(index: int):
+        def script(request: Request) -> Response | Fault:
+            found = numbers(request.body.split(b"\n"))
+            taken[index].update(found)
+            if is_up[index]:
+                return Response()
+            unanswered.update(found)  # it has them, and nobody is told
+            return Fault.RESET if index else Fault.RESET_MID_BODY
+
+        return script
+
+    options = (
+        'url("%0/" "%1/" "%2/" "%3/") persist-name("p") batch-lines(100) workers(4) '
+        "time-reopen(0.05) log-fifo-size(200000)"
+    )
+    async with HttpScene(tmp_path, options, *map(target, range(4))) as scene:
+
+        async def flap() -> None:
+            while True:
+                await asyncio.sleep(0.2)
+                is_up[0], is_up[1] = not is_up[0], not is_up[1]
+
+        task = asyncio.create_task(flap())
+        try:
+            for _ in range(20):
+                scene.send(total // 20)
+                await scene.settled(60)
+                await asyncio.sleep(0.1)
+        finally:
+            task.cancel()
+        together = sum(taken, Counter())
+        assert sorted(together) == list(range(total))
+        assert {n for n, count in together.items() if count > 1} <= set(unanswered)
+        assert all(count <= 1 + unanswered[n] for n, count in together.items())
+        assert unanswered
+        assert min(found.total() for found in taken) > total // 40
 
 
 async def test_workers_auto_follow_the_load(tmp_path: Path):
