@@ -198,3 +198,22 @@ def test_without_room_what_arrived_waits_for_another_opening(
         patch.setattr(storage, "RESERVE_BYTES_MAX", 1 << 61)
         assert numbers(path) == []
     assert numbers(path) == [3, 4]
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_record_of_many_megabytes_comes_back_whole(tmp_path, is_damaged) -> None:
+    path = tmp_path / "q.rqf"
+    large = [bytes([number]) * (3 << 20) + b"\n" for number in (65, 66)]
+    direct = DirectQueue(path)
+    direct.push([b"before\n", large[0], b"between\n"])
+    direct.push([large[1]])
+    direct.push([b"after\n"], key=b"k")
+    direct.close()
+    if is_damaged:
+        with path.open("r+b") as file:
+            file.write(bytes(100))
+    direct = DirectQueue(path)
+    found = direct.drain()
+    direct.close()
+    assert [len(item) for item in found] == [7, 3145729, 8, 3145729, 6]
+    assert found == [b"before\n", large[0], b"between\n", large[1], b"after\n"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from logferry.telemetry.events import Event, Level
 
-__all__ = ["ProgramEnded", "ProgramNotFound"]
+__all__ = ["ProgramEnded", "ProgramNotFound", "ProgramNotStarted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +29,14 @@ class ProgramNotFound(Event):
     text: ClassVar[str] = "Child program exited with 127, not restarting"
 
     cmdline: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramNotStarted(Event):
+    """There is no room for another process, or no descriptor."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Child program cannot be started, will try again"
+
+    cmdline: str
+    error: str

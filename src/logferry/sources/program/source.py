@@ -22,7 +22,11 @@ from logferry.sources.base import SourceKind
 from logferry.sources.descriptor import DescriptorReader
 from logferry.sources.multi_line import MultiLineOptions, make_text_framer
 from logferry.sources.options import reception_of
-from logferry.sources.program.events import ProgramEnded, ProgramNotFound
+from logferry.sources.program.events import (
+    ProgramEnded,
+    ProgramNotFound,
+    ProgramNotStarted,
+)
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -33,8 +37,17 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "ProgramSource", "ProgramSourceOptions"]
 
 _RESTART_DELAY_S: Final = 1.0
+_RESTART_DELAY_S_MAX: Final = 30.0
+_HEALTHY_S: Final = 10.0
+"""A command that ran for so long, or ended well, is started again soon."""
+
 _NOT_FOUND: Final = 127
 _TERM_PATIENCE_S: Final = 2.0
+
+
+def restart_delay_s(failures: int) -> float:
+    """Return how long to wait after so many failures in a row, in seconds."""
+    return min(_RESTART_DELAY_S_MAX, _RESTART_DELAY_S * 2.0 ** max(0, failures - 1))
 
 
 class ProgramSourceOptions(MultiLineOptions):
@@ -71,9 +84,18 @@ class ProgramSource:
         self._tasks.start(self._keep_running(), f"program of {self.id}")
 
     async def _keep_running(self) -> None:
-        command = self._options.command
+        command, clock = self._options.command, self._environment.clock
+        failures = 0
         while True:
-            status = await self._run()
+            started = clock()
+            try:
+                status = await self._run()
+            except OSError as error:  # no process or descriptor is left, say
+                failures += 1
+                reason = error.strerror or str(error)
+                self._environment.log.emit(ProgramNotStarted(command, reason))
+                await asyncio.sleep(restart_delay_s(failures))
+                continue
             if "exit-on-eof" in self._options.flags:
                 self._environment.stop()
                 return
@@ -81,7 +103,9 @@ class ProgramSource:
                 self._environment.log.emit(ProgramNotFound(command))
                 return
             self._environment.log.emit(ProgramEnded(command, status))
-            await asyncio.sleep(_RESTART_DELAY_S)
+            is_well = status == 0 or clock() - started >= _HEALTHY_S
+            failures = 0 if is_well else failures + 1
+            await asyncio.sleep(restart_delay_s(failures))
 
     async def _run(self) -> int:
         """Run the command once; return its exit status."""
@@ -96,6 +120,10 @@ class ProgramSource:
                 start_new_session=True,
                 env=None if self._options.inherit_environment else {},
             )
+        except OSError:
+            reader.close()
+            self._reader = None
+            raise
         finally:
             os.close(writing)
         reader.start()
