@@ -8,7 +8,7 @@ templates are asked of the reference interpreter that owns the place.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.templates import pair_function, template_function
@@ -118,11 +118,15 @@ class NaivePlace:
             while len(lines) > 1 and not lines[0]:
                 del lines[0]
             made.message = options.line_separator.encode().join(lines)
-            return [made]
+            return [self._made_here(made)]
         having = options.having
         if having is None or self._with(group.messages, group, having):
-            return [self._aggregate(group, last)]
+            return [self._made_here(self._aggregate(group, last))]
         return []
+
+    def _made_here(self, message: Message) -> Message:
+        message.origin = replace(message.origin, made_by=self.spec.id)
+        return message
 
     def _aggregate(self, group: _Group, last: Message) -> Message:
         options: Any = self.spec.options

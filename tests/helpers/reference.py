@@ -46,7 +46,7 @@ from logferry.config.nodes import (
     TemplateText,
 )
 from logferry.message.timestamps import Zone
-from logferry.pipeline.stations import find_places
+from logferry.pipeline.stations import find_places, stations_on_the_way
 from logferry.syslog.encode import encode_sdata, first_word
 from logferry.syslog.parse import Parser
 
@@ -154,7 +154,8 @@ class Reference:
                 came_out = self.walk(path.elements, copy.deepcopy(message))
                 outcome += came_out
                 # A message that waits on a path was accepted by it.
-                accepts = bool(came_out) or self.kept_count > before
+                own = self.own(path, came_out)
+                accepts = bool(own) or self.kept_count > before
                 is_accepted = is_accepted or accepts
                 if accepts and "final" in path.flags:
                     return outcome
@@ -194,6 +195,12 @@ class Reference:
                         end for middle in came_out for end in self.walk(rest, middle)
                     ]
         return [message]
+
+    @staticmethod
+    def own(path: LogPath, came_out: list[Message]) -> list[Message]:
+        """Return what came out of a path without what was made there of others."""
+        ids = set(stations_on_the_way(path.elements))
+        return [message for message in came_out if message.origin.made_by not in ids]
 
     def alone(self, paths: tuple[LogPath, ...], message: Message) -> None:
         """Run paths whose ends lead nowhere."""

@@ -39,6 +39,7 @@ class Origin:
         peer_ip: the sender's address as text, empty when it has none.
         file_name: the file it was read from, empty when there is none.
         values: name-value pairs that every message gets (``.unix.pid``).
+        made_by: the correlation that made the message of others, if one did.
 
     """
 
@@ -53,6 +54,7 @@ class Origin:
     ip_proto: int = 0
     file_name: bytes = b""
     values: tuple[tuple[str, bytes], ...] = ()
+    made_by: str = ""
 
 
 class Message:

@@ -43,6 +43,7 @@ from logferry.pipeline.shapes import (
     is_choice,
     takes_all,
 )
+from logferry.pipeline.stations import stations_on_the_way
 
 if TYPE_CHECKING:
     from logferry.codegen.correlation.correlator import Correlator
@@ -223,10 +224,9 @@ class PathWriter:
                 run.leaf()
             if path.name:
                 self.out.line(self._tallies.route(path.name, "egress"))
-            if run.accepted:
-                self.out.line(f"{run.accepted} = True")
-            if skip_rest:
-                self.out.line(skip_rest)
+            statements = [f"{run.accepted} = True"] if run.accepted else []
+            statements += [skip_rest] if skip_rest else []
+            self._write_for_own(path, statements)
 
         taken = [f"{run.accepted} = True"] if run.accepted else []
         taken += [f"{done} = True"] if done else []
@@ -238,6 +238,20 @@ class PathWriter:
         self.out.line(f"if not {done}:")
         self.out.indent()
         return 1
+
+    def _write_for_own(self, path: LogPath, statements: list[str]) -> None:
+        """Write what is not for messages that were made of others on this path."""
+        stations = frozenset(
+            self._correlators[name].name for name in stations_on_the_way(path.elements)
+        )
+        if not statements or not stations:
+            for statement in statements:
+                self.out.line(statement)
+            return
+        bound = self._fields.constants.bind(stations, "made_on_this_path")
+        with self.out.block(f"if m.origin.made_by not in {bound}:"):
+            for statement in statements:
+                self.out.line(statement)
 
     def _write_isolated(self, path: LogPath, leaf: _Leaf, *, is_last: bool) -> None:
         """Write one path; what it changes is not seen by its siblings."""

@@ -25,12 +25,12 @@ from logferry.config.nodes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from logferry.codegen.correlation.correlator import Correlator
     from logferry.pipeline.program import Program
 
-__all__ = ["Place", "Station", "find_places", "station_ids"]
+__all__ = ["Place", "Station", "find_places", "station_ids", "stations_on_the_way"]
 
 _Step: TypeAlias = Spec | FilterStep | Junction | LogPath
 _FLOW_FLAGS = frozenset({"flow-control", "no-flow-control"})
@@ -84,6 +84,21 @@ def station_ids(path: LogPath) -> frozenset[str]:
     found: set[str] = set()
     _collect(path.elements, found)
     return frozenset(found)
+
+
+def stations_on_the_way(elements: tuple[Element | Spec, ...]) -> Iterator[str]:
+    """Yield the ids of stations that a message passes on its way to the end."""
+    for element in elements:
+        match element:
+            case Spec() if correlates(element):
+                yield element.id
+            case ProcessStep(_, _, steps):
+                yield from stations_on_the_way(steps)
+            case Junction(branches):
+                for branch in branches:
+                    yield from stations_on_the_way(branch.elements)
+            case _:
+                pass
 
 
 def _collect(elements: tuple[Element | Spec, ...], found: set[str]) -> None:

@@ -165,9 +165,9 @@ class WaitingRoom:
         if self._environment.state.get(key) == data:
             self._environment.state.delete(key)
 
-    def _key(self, name: str) -> str:
-        worker = self._environment.worker_index
-        return f"correlation.{worker}.{name}"
+    @staticmethod
+    def _key(name: str) -> str:
+        return f"correlation.{name}"  # every worker process has a store of its own
 
 
 class _Account:

@@ -14,6 +14,7 @@ source that remembers positions reads it again after a crash.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.correlation.contexts import Context, Contexts
@@ -130,12 +131,14 @@ class Correlator:
         return self._inject(made)
 
     def _inject(self, made: list[Message]) -> list[Message]:
-        """Return what goes on here of what was made."""
-        if not self._posts:
-            return made
+        """Return what goes on here of what was made, or post it."""
+        if self._posts:
+            for message in made:
+                self._post(message)
+            return []
         for message in made:
-            self._post(message)
-        return []
+            message.origin = replace(message.origin, made_by=self.name)
+        return made
 
     def _note(self, context: Context) -> None:
         """Remember that ``context`` got a message."""
