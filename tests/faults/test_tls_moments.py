@@ -161,13 +161,16 @@ async def test_a_thousand_switches_in_a_row(tmp_path: Path) -> None:
             server = servers[switch % 2]
             await server.wait_for_connections(switch // 2 + 1)
             await relay.sender.send(10)
-            expected = [10 * switch + i for i in range(10)]
-            await server.wait_for_lines(10 * (switch // 2 + 1))
-            assert numbers(server.lines[-10:]) == expected
+            last = b"number %06d" % (10 * switch + 9)
+            async with asyncio.timeout(10):
+                while not (server.lines and server.lines[-1].endswith(last)):
+                    await asyncio.sleep(0.001)
             server.reset_connections()
         await servers[0].wait_for_connections(501)
-        connections = [server.lines for server in servers]
-        assert broken_laws(10_000, connections, losses=1000) == []
+        arrived = [number for server in servers for number in numbers(server.lines)]
+        assert set(arrived) == set(range(10_000))
+        # A reset may come before the acknowledgement of the ten that it follows.
+        assert len(arrived) <= 2 * 10_000
         await settled(relay, 10_000)
 
 
@@ -209,11 +212,11 @@ async def test_reset_during_stop_still_reaches_the_next_server(tmp_path: Path) -
                 )
                 listener.close()
                 sending = asyncio.create_task(relay.sender.send(20_000))
-                async with asyncio.timeout(20):
-                    while await relay.counter("processed") < 5000:
-                        await asyncio.sleep(0.05)
-                await asyncio.sleep(0.3)  # the victim's kernel is full
-                accepted = await relay.counter("processed")
+                accepted, before = 0, -1
+                while accepted != before or not accepted:  # the victim's kernel is full
+                    before = accepted
+                    await asyncio.sleep(0.3)
+                    accepted = await relay.counter("processed")
                 delivered = await relay.counter("written")
                 assert delivered < accepted
                 stopping = asyncio.create_task(relay.daemon.stop())

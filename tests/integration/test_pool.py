@@ -53,8 +53,14 @@ async def test_pool_tells_who_is_used_since_when_why_and_the_next_probe(
         assert (second["state"], second["is_current"]) == ("up", True)
         assert after["reason"] == "EOF occurred"
         table = (await relay.daemon.ctl("POOL")).split("\n")
-        assert table[0].startswith("d#0: up, EOF occurred; 0 queued")
-        assert table[3].startswith(f"  * {B}")
+        assert table[0] == "d#0: up; 0 queued, nothing delivered yet"
+        assert f"ago from {A} to {B}: EOF occurred" in table[1]
+        assert "0 of 3 good probes, next probe in" in table[3]
+        assert table[4].startswith(f"  * {B}")
+        switch = after["last_switch"]
+        assert (switch["from"], switch["to"]) == (A, B)
+        assert (switch["reason"], switch["resent"]) == ("EOF occurred", 0)
+        assert 0.2 <= switch["gap_s"] < 2
 
 
 async def test_every_switch_is_one_event_with_reason_gap_and_what_was_resent(

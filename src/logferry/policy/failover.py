@@ -362,6 +362,8 @@ class Failover:
             is_drained=server in self.pool.drained,
             probe_successes=prober.successes if prober else None,
             probe_due_at=prober.due_at if prober else None,
+            probes_required=prober.plan.required if prober else None,
+            retry_at=self.retry_at if server == self.current else None,
         )
 
     # -- transitions ----------------------------------------------------------

@@ -85,11 +85,16 @@ class ServerState(StrEnum):
 
 @dataclass(slots=True)
 class Standing:
-    """State of one server, since when (monotonic; ``None``: ever), and why."""
+    """
+    State of one server, since when (monotonic; ``None``: ever), and why.
+
+    Attempts in vain do not make a failure younger: ``failed_since`` is when it began.
+    """
 
     state: ServerState = ServerState.UNUSED
     since: float | None = None
     why: str = ""
+    failed_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ class ServerReport:
     is_drained: bool
     probe_successes: int | None
     probe_due_at: float | None
+    probes_required: int | None = None
+    retry_at: float | None = None
 
 
 class Pool:
@@ -190,8 +197,14 @@ class Pool:
         standing = self._standings.get(server)
         if standing is None:
             return
-        if standing.state is not state:
+        if state is ServerState.FAILED:
+            if standing.failed_since is None:
+                standing.failed_since = now
+            standing.since = standing.failed_since
+        elif standing.state is not state:
             standing.since = now
+        if state in {ServerState.UP, ServerState.UNUSED}:
+            standing.failed_since = None
         standing.state = state
         standing.why = why
 

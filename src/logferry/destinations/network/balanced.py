@@ -25,9 +25,10 @@ from logferry.destinations.network.destination import SETTLE_GRACE_S
 from logferry.destinations.network.events import DrainRemembered, Switched
 from logferry.destinations.network.ledger import Accounts
 from logferry.destinations.network.line import Line, wait_until
-from logferry.destinations.network.report import describe_server
+from logferry.destinations.network.report import describe_server, until
 from logferry.destinations.network.setup import Setup
 from logferry.errors import StateError
+from logferry.policy.pool import ServerState
 from logferry.policy.sharing import Partner, Sharing
 from logferry.policy.throttle import TokenBucket
 from logferry.runtime.tasks import Tasks
@@ -117,15 +118,16 @@ class BalancedDestination:
         return sum(target.line.in_flight_count for target in targets)
 
     def _reports(self) -> tuple[ServerReport, ...]:
-        return tuple(
-            replace(
-                report,
-                is_current=self.sharing.is_eligible(partner),
-                is_drained=partner.is_drained,
+        found = []
+        for partner, target in self._targets.items():
+            (report,) = target.line.reports()  # a line has one server
+            if not target.line.is_started:
+                report = replace(report, state=ServerState.UNUSED, since=None)
+            is_current = self.sharing.is_eligible(partner)
+            found.append(
+                replace(report, is_current=is_current, is_drained=partner.is_drained)
             )
-            for partner, target in self._targets.items()
-            for report in target.line.reports()
-        )
+        return tuple(found)
 
     # -- who the targets are ----------------------------------------------------
 
@@ -242,17 +244,16 @@ class BalancedDestination:
                 break
             self._targets[partner].line.pump()
         for move in self.sharing.take_moves(self._environment.clock()):
-            self._accounts.on_switched()
-            self._environment.log.emit(
-                Switched(
-                    self.id,
-                    move.from_,
-                    move.to,
-                    move.reason,
-                    f"{move.gap_s * 1000:.1f}",
-                    move.resent,
-                )
+            event = Switched(
+                self.id,
+                move.from_,
+                move.to,
+                move.reason,
+                f"{move.gap_s * 1000:.1f}",
+                move.resent,
             )
+            self._environment.log.emit(event)
+            self._accounts.on_switched(event)
 
     def _under_way_bytes(self, partner: Partner) -> int:
         return self._targets[partner].line.in_flight_bytes
@@ -333,15 +334,16 @@ class BalancedDestination:
     def describe(self, now: float) -> dict[str, object]:
         """Return state and targets for ``ctl pool``; durations in seconds."""
         servers = []
-        reports = self._reports()  # a line has one server
+        reports = self._reports()
         for (partner, target), report in zip(
             self._targets.items(), reports, strict=True
         ):
-            row = describe_server(report, now)
             notes = ["spare"] * partner.is_spare
             if count := target.line.in_flight_count:
                 notes.append(f"{count} under way")
-            row["note"] = ", ".join([*filter(None, [str(row["note"])]), *notes])
+            if (retry_s := until(report.retry_at, now)) is not None:
+                notes.append(f"next try in {retry_s:.1f} s")
+            row = describe_server(report, now, notes)
             row["tier"], row["weight"] = partner.plan.tier, partner.plan.weight
             servers.append(row)
         heads = [partner for partner in self._targets if not partner.is_spare]
@@ -349,6 +351,6 @@ class BalancedDestination:
         return {
             "state": "up" if self.sharing.has_eligible else "down",
             "reason": f"{ready_count} of {len(heads)} targets are connected",
-            "queued": self._queue.count,
+            **self._accounts.describe(now),
             "servers": servers,
         }

@@ -169,7 +169,26 @@ class StreamDestination:
         return {
             "state": policy.state.name.lower(),
             "reason": policy.reason or "as configured",
-            "queued": self._queue.count,
+            "current": policy.current.name,
+            **self._accounts.describe(now),
             "next_try_s": until(policy.retry_at, now),
-            "servers": [describe_server(item, now) for item in self._line.reports()],
+            "servers": [
+                *(describe_server(item, now) for item in self._line.reports()),
+                *self._describe_absent(),
+            ],
         }
+
+    def _describe_absent(self) -> list[dict[str, object]]:
+        """Return rows for drained servers that are no members at present."""
+        present = {report.server.name for report in self._line.reports()}
+        return [
+            {
+                "name": name,
+                "is_current": False,
+                "is_drained": True,
+                "state": "absent",
+                "note": "drained, no member at present",
+            }
+            for name in self._drains.names
+            if name not in present
+        ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from logferry.config.nodes import Spec
+    from logferry.destinations.network.events import Switched
     from logferry.destinations.network.setup import Setup
     from logferry.policy.failover import Server, ServerReport
     from logferry.queues.queue import Queue
@@ -77,6 +78,8 @@ class Accounts:
         self._clock: Callable[[], float] = float
         self._count_in_flight: Callable[[], int] = int
         self._shown: set[str] = set()
+        self._delivered_at: float | None = None
+        self._last_switch: tuple[Switched, float] | None = None
         metrics.on_read(self._refresh)
 
     @property
@@ -142,6 +145,7 @@ class Accounts:
     def on_delivered(self, count: int) -> None:
         """``count`` records were acknowledged."""
         self._delivered.value += count
+        self._delivered_at = self._clock()
 
     def on_connected(self, server: Server) -> None:
         """``server`` is used now."""
@@ -167,6 +171,32 @@ class Accounts:
         self._unreachable.value = 1
         self._unacked.value += unacked_count
 
-    def on_switched(self) -> None:
-        """Deliveries go on elsewhere."""
+    def on_switched(self, event: Switched) -> None:
+        """Deliveries go on elsewhere; ``event`` says why."""
         self._switches.value += 1
+        self._last_switch = (event, self._clock())
+
+    def describe(self, now: float) -> dict[str, object]:
+        """Return what ``ctl pool`` says of the whole destination."""
+        found: dict[str, object] = {
+            "queued": self._queue.count,
+            "in_flight": self._count_in_flight(),
+            "delivered": self._delivered.value,
+            "delivered_ago_s": _ago(self._delivered_at, now),
+            "last_switch": None,
+        }
+        if self._last_switch is not None:
+            event, at = self._last_switch
+            found["last_switch"] = {
+                "from": event.from_,
+                "to": event.to,
+                "reason": event.reason,
+                "gap_s": float(event.gap_ms) / 1000,
+                "resent": event.resent,
+                "ago_s": _ago(at, now),
+            }
+        return found
+
+
+def _ago(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)

@@ -319,14 +319,13 @@ class Line:
         if left is None or left[0] == server:
             return
         gap_ms = (self._environment.clock() - left[1]) * 1000
-        self._environment.log.emit(
-            events.Switched(
-                self._setup.id,
-                left[0].name,
-                server.name,
-                self.driver.policy.reason,
-                f"{gap_ms:.1f}",
-                resent_count,
-            )
+        event = events.Switched(
+            self._setup.id,
+            left[0].name,
+            server.name,
+            self.driver.policy.reason,
+            f"{gap_ms:.1f}",
+            resent_count,
         )
-        self.accounts.on_switched()
+        self._environment.log.emit(event)
+        self.accounts.on_switched(event)
