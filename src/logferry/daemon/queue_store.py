@@ -171,7 +171,9 @@ class QueueStore:
         elif isinstance(queue, DiskQueue):
             if buffer is not None:
                 queue.limits = limits_of(buffer)
-                self._workers[name].set_synchronous(is_synchronous(buffer))
+                worker = self._workers[name]
+                worker.set_synchronous(is_synchronous(buffer))
+                worker.set_shrink_ratio(buffer.truncate_size_ratio)
             elif queue.count or queue.is_held:
                 self._report_staying(name)
             else:

@@ -432,6 +432,12 @@ class DiskWorker:
         self.file.is_synchronous = is_synchronous
         self._thread.submit(self._set_synchronous)
 
+    def set_shrink_ratio(self, ratio: float) -> None:
+        """Cut the empty file from now on when more than this part of it is free."""
+        self.file.shrink_ratio = ratio
+        if self.file.storage is not None:
+            self.file.storage.shrink_ratio = ratio
+
     def _set_synchronous(self) -> None:
         if self.file.storage is not None:
             self.file.storage.set_synchronous(self.file.is_synchronous)
