@@ -10,10 +10,12 @@ and its own values and tags. What rules do with contexts and actions is in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from logferry.codegen.parsers.base import ParserFunction, ParserOptions
 from logferry.codegen.parsers.patterndb import PatternFile, Rule, has_correlations
+from logferry.codegen.patterns import PatternError
 from logferry.codegen.templates import template_function
 from logferry.codegen.values import set_value
 from logferry.config.kinds import Enum, Template, TextKind, YesNo
@@ -29,6 +31,16 @@ if TYPE_CHECKING:
 __all__ = ["Database", "DbOptions", "make_db", "program_function"]
 
 _UNKNOWN = b".classifier.unknown"
+_LOOK_NS: Final = 5_000_000_000
+
+
+def _stamp_of(path: str) -> tuple[int, int, int] | None:
+    """Return what tells one version of a file from another, if it is there."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class DbOptions(ParserOptions):
@@ -46,7 +58,7 @@ class DbOptions(ParserOptions):
     file = Option(
         TextKind("a path"),
         "",
-        doc="The pattern database, read at start and reload.",
+        doc="The pattern database; read again when it has changed.",
         required=True,
     )
     program_template = Option[TemplateText | None](
@@ -84,15 +96,53 @@ class Database:
     """
     A pattern database that takes messages apart.
 
+    The file is looked at again every few seconds of the messages' arrival: one that
+    has changed and can be read takes the place of the old one, as in the reference.
+    One that cannot be read, or whose rules correlate where the old ones did not, is
+    counted and left alone.
+
     Raises ``PatternError`` when the file is not there or not understood.
     """
 
-    def __init__(self, path: str, context: MacroContext, prefix: str = "") -> None:
+    def __init__(
+        self,
+        path: str,
+        context: MacroContext,
+        prefix: str = "",
+        *,
+        may_correlate: bool = True,
+    ) -> None:
+        self._stamp = _stamp_of(path)  # before reading: a later change is seen
         self.file = PatternFile(path, context, prefix)
+        self._path = path
+        self._context = context
         self._prefix = prefix
+        self._may_correlate = may_correlate
+        self._looked_ns = 0
+
+    def refresh(self, now: int) -> None:
+        """Read the file again if it is time (in nanoseconds) and it has changed."""
+        if now < self._looked_ns + _LOOK_NS:
+            return
+        self._looked_ns = now
+        stamp = _stamp_of(self._path)
+        if stamp in (None, self._stamp):
+            return
+        self._stamp = stamp
+        result = "failed"
+        try:
+            if self._may_correlate or not has_correlations(self._path):
+                self.file = PatternFile(self._path, self._context, self._prefix)
+                result = "loaded"
+        except PatternError:
+            pass
+        self._context.metrics.counter(
+            "patterndb_reloads_total", {"file": self._path, "result": result}
+        ).value += 1
 
     def lookup(self, message: Message, program: bytes, text: bytes) -> Rule | None:
         """Put what patterns take of ``text`` into ``message``; return its rule."""
+        self.refresh(message.received.unix_ns)
         rules = self.file.programs.find(program)
         found = None if rules is None else rules.value.find(text)
         if rules is not None:
@@ -132,7 +182,7 @@ def program_function(
 
 def make_db(options: DbOptions, context: MacroContext) -> ParserFunction:
     """Return the parser. Raises ``PatternError``."""
-    database = Database(options.file, context, options.prefix)
+    database = Database(options.file, context, options.prefix, may_correlate=False)
     program_of, drops = program_function(options, context), options.drop_unmatched
 
     def parse(message: Message, text: bytes) -> bool:

@@ -32,14 +32,20 @@ def rule(attributes: str, more: str = "", pattern: str = "a @NUMBER:n@") -> str:
     )
 
 
+def write(folder: Path, rules: str) -> None:
+    """Write the database anew, as editors do: under another inode."""
+    (folder / "new.xml").write_text(
+        "<patterndb version='5'><ruleset name='x'><pattern>p</pattern>"
+        f"<rules>{rules}</rules></ruleset></patterndb>"
+    )
+    (folder / "new.xml").replace(folder / "db.xml")
+
+
 class Scene:
     """A log path with one ``db-parser()``."""
 
     def __init__(self, folder: Path, rules: str, options: str = "") -> None:
-        (folder / "db.xml").write_text(
-            "<patterndb version='5'><ruleset name='x'><pattern>p</pattern>"
-            f"<rules>{rules}</rules></ruleset></patterndb>"
-        )
+        write(folder, rules)
         self.site: Site = compiled(
             "log { source { input(keep-hostname(yes)); };"
             f' parser {{ db-parser(file("{folder}/db.xml") {options}); }};'
@@ -171,3 +177,43 @@ def test_a_reload_goes_on_with_contexts_under_the_new_rules(tmp_path: Path) -> N
     after.site.stations[0].correlator.inherit(before.site.stations[0].correlator)
 
     assert after.tick(6) == [b"new 2 3;"]
+
+
+@pytest.mark.parametrize("attributes", ["", CONTEXT])
+def test_a_changed_database_is_read_again_within_seconds(
+    attributes: str, tmp_path: Path
+) -> None:
+    scene = Scene(tmp_path, rule(attributes), "drop-unmatched(yes)")
+    assert scene.run("a 1", "b") == [b"a 1;"]
+
+    write(tmp_path, rule(attributes, pattern="b"))
+
+    assert scene.run("a 1", "b", at_s=4) == [b"a 1;"]
+    assert scene.run("a 1", "b", at_s=5) == [b"b;"]
+
+
+@pytest.mark.parametrize("rules", ["<rule/>", rule(CONTEXT, pattern="b")])
+def test_a_changed_database_that_will_not_do_is_left_alone_and_counted(
+    rules: str, tmp_path: Path
+) -> None:
+    scene = Scene(tmp_path, rule(""), "drop-unmatched(yes)")
+    scene.run("a 1")
+
+    write(tmp_path, rules)
+
+    assert scene.run("a 1", "b", at_s=5) == [b"a 1;"]
+    [failed] = [
+        series
+        for series in scene.site.context.metrics
+        if series.name == "patterndb_reloads_total"
+    ]
+    assert dict(failed.labels)["result"] == "failed"
+    assert failed.value == 1
+
+
+def test_a_database_that_is_gone_is_used_on(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, rule(""), "drop-unmatched(yes)")
+
+    (tmp_path / "db.xml").unlink()
+
+    assert scene.run("a 1", at_s=5) == [b"a 1;"]
