@@ -75,6 +75,9 @@ class Nginx:
             server {{
                 listen 127.0.0.1:{self.port};
                 location /ok {{ {take} }}
+                location /tired {{ keepalive_requests 3; {take} }}
+                location /closing {{ keepalive_timeout 0; {take} }}
+                location /hasty {{ keepalive_timeout 5ms; {take} }}
                 location /down {{ return 503; }}
                 location /small {{ client_max_body_size 100; {take} }}
                 location /medium {{ client_max_body_size 100k; {take} }}
@@ -144,6 +147,23 @@ async def test_everything_arrives_on_kept_connections(tmp_path: Path):
         assert numbers(await nginx.taken(5000)) == list(range(5000))
 
 
+@pytest.mark.parametrize("path", ["tired", "closing", "hasty"])
+async def test_connections_that_nginx_ends_are_no_failures(tmp_path: Path, path: str):
+    async with (
+        Nginx(tmp_path) as nginx,
+        HttpScene(
+            tmp_path,
+            f'url("{nginx.url(path)}") batch-lines(10) workers(2) time-reopen(60)',
+        ) as scene,
+    ):
+        for round_ in range(30):
+            scene.send(20)
+            await scene.settled()
+            await asyncio.sleep(0.001 * (round_ % 8))  # around the five milliseconds
+        assert not scene.log.lines()
+        assert sorted(numbers(await nginx.taken(600))) == list(range(600))
+
+
 async def test_503_fails_over(tmp_path: Path):
     async with Nginx(tmp_path) as nginx:
         options = (
@@ -181,6 +201,24 @@ async def test_a_batch_of_a_megabyte_gets_its_413_too(tmp_path: Path):
             taken = [line.split()[1] for line in await nginx.taken(5000)]
             assert sorted(map(int, taken)) == list(range(5000))
             assert not any("target failed" in line for line in scene.log.lines())
+
+
+async def test_a_kept_connection_hears_of_413_while_it_still_writes(tmp_path: Path):
+    options = "batch-lines(10) batch-bytes(100MB) time-reopen(60) log-fifo-size(100)"
+    async with (
+        Nginx(tmp_path) as nginx,
+        HttpScene(tmp_path, f'url("{nginx.url("medium")}") {options}') as scene,
+    ):
+        scene.send(10)
+        await scene.settled()
+        giant = b"<13>Nov 21 12:00:00 h a: " + b"x" * 30_000_000
+        scene.push([giant])
+        await scene.settled(20)
+        (letter,) = scene.letters
+        assert letter.response.startswith("413")
+        scene.send(10)
+        await scene.settled()
+        assert len(await nginx.taken(20)) == 20
 
 
 async def test_a_message_that_is_too_large_alone_becomes_a_dead_letter(tmp_path: Path):
