@@ -8,8 +8,10 @@ import gzip
 import os
 import resource
 import socket
+import time
 import tracemalloc
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ import pytest
 from helpers.collector import numbers
 from helpers.http_scene import HttpScene
 from helpers.web import Fault, Request, Response
+from logferry.destinations.http import session
 from logferry.destinations.http.session import BODY_KEPT_BYTES
+from logferry.message.model import UnixNanos
 
 pytestmark = pytest.mark.integration
 
@@ -215,6 +219,31 @@ async def test_a_redirect_to_another_host_takes_no_credentials_along(tmp_path: P
         assert other.body.count(b"number") == 5
 
 
+async def test_redirects_to_ever_new_hosts_keep_a_bounded_number_of_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "_ORIGINS_MAX", 5)
+    number = 0
+
+    def script(request: Request) -> Response:
+        nonlocal number
+        if request.path != "/a":
+            return Response()
+        number += 1
+        there = f"http://127.0.0.{number + 1}:{scene[0].port}/b"
+        return Response(307, headers={"Location": there})
+
+    scene = HttpScene(tmp_path, 'url("%0/a") accept-redirects(yes)', script)
+    scene.servers[0].address = "0.0.0.0"
+    async with scene:
+        for _ in range(30):
+            scene.send(1)
+            await scene.settled()
+            (worker,) = scene.destination._workers
+            assert len(worker._session._kept) <= 7
+        assert len({item.headers["host"] for item in scene[0].requests}) == 31
+
+
 async def test_a_template_cannot_inject_headers_or_another_url(tmp_path: Path):
     options = (
         'url("%0/x/${PROGRAM}?p=${MESSAGE}") headers("X-A: ${MESSAGE}") batch-lines(5)'
@@ -396,3 +425,40 @@ async def test_a_server_that_stalls_in_the_answer_is_left(tmp_path: Path):
         assert len(scene[0].requests) == 4
         assert scene[0].connections == 2
         assert any("no answer in 0.2 s" in line for line in scene.log.lines())
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -30, 30, 1e9])
+async def test_a_wall_clock_that_jumps_keeps_no_target_out(
+    tmp_path: Path, jump_s: float
+):
+    options = PAIR + " time-reopen(0.3)"
+    answers = {"now": Response(503)}
+    async with HttpScene(tmp_path, options, lambda _: answers["now"], None) as scene:
+        scene.send(40)
+        await scene.settled()
+        await scene.close()
+        now = scene.environment.now
+        scene.environment.now = lambda: UnixNanos(now() + int(jump_s * 1e9))
+        answers["now"] = Response()
+        await scene.open(options)
+        started = scene.environment.clock()
+        await asyncio.sleep(0.35)
+        scene.send(100)
+        await scene.settled()
+        scene.send(100)
+        await scene.settled()
+        assert scene.environment.clock() - started < 5
+        assert len(scene[0].accepted) >= 5
+        assert sorted(numbers(scene[0].lines + scene[1].lines)) == list(range(240))
+
+
+async def test_a_date_in_retry_after_counts_from_our_wall_clock(tmp_path: Path):
+    date = formatdate(time.time() + 20, usegmt=True)
+    answer = Response(429, headers={"Retry-After": date})
+    async with HttpScene(tmp_path, PAIR, lambda _: answer, None) as scene:
+        scene.send(40)
+        await scene.settled()
+        now = scene.environment.clock()
+        report = scene.destination.balancer.report(now)[0]
+        assert report.retry_at is not None
+        assert 15 < report.retry_at - now <= 21

@@ -51,6 +51,7 @@ _WHOLE_BODY_BYTES = 1024 * 1024  # aiohttp warns of larger ones in one piece
 _SECRET_HEADERS = ("Authorization", "Cookie", "Proxy-Authorization")
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 47
+_ORIGINS_MAX = 256  # to which connections are kept
 _REDIRECTS_MAX = 3
 _REDIRECT_CODES = frozenset({301, 302, 303, 307, 308})
 
@@ -167,6 +168,8 @@ class Session:
         Raises ``ConnectFailed``, ``TlsFailed``, ``ConnectionLost`` or ``TimedOut``.
         """
         origin = outgoing.url.origin()
+        if len(self._kept) > _ORIGINS_MAX:
+            await self.close()  # somebody redirects us to ever new hosts
         kept = self._kept.get(origin)
         if kept is None:
             return await self._follow(outgoing)
@@ -310,6 +313,7 @@ class Session:
         clients = list(self._clients.values())
         self._clients.clear()
         self._kept.clear()
+        self._proxies.clear()
         for client in clients:
             await client.session.close()
 
