@@ -202,7 +202,7 @@ async def test_file_names_are_templates_and_directories_are_made(
     async with Daemon(text, tmp_path), Sender(HOME, port) as sender:
         await sender.send_raw(
             b"<13>Nov 21 12:00:00 a p: one\n<13>Nov 21 12:00:00 b q: two\n"
-            b"<13>Nov 21 12:00:00 ../../evil p: three\n"
+            b"<13>Nov 21 12:00:00 c ../../evil: three\n"
         )
         (one,) = await lines_of(tmp_path / "logs/a/p.log", 1)
         (two,) = await lines_of(tmp_path / "logs/b/q.log", 1)
@@ -212,7 +212,7 @@ async def test_file_names_are_templates_and_directories_are_made(
     assert stat.S_IMODE((tmp_path / "logs/a/p.log").stat().st_mode) == 0o640
     assert stat.S_IMODE((tmp_path / "logs/a").stat().st_mode) == 0o750
     evil = list(tmp_path.parent.rglob("*evil*"))
-    assert [item.parent for item in evil] == [tmp_path / "logs"]
+    assert [item.parent for item in evil] == [tmp_path / "logs/c"]
 
 
 async def test_usr1_reopens_files(tmp_path: Path) -> None:

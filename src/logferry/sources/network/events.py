@@ -45,6 +45,23 @@ class ConnectionClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WindowTooSmall(Event):
+    """What each connection gets of ``log-iw-size()`` is less than the least."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Each connection's share of log-iw-size() is too small, increasing it to the "
+        "minimum"
+    )
+
+    driver: str
+    log_iw_size: int
+    max_connections: int
+    share: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionRejected(Event):
     """More clients than ``max-connections()``."""
 

@@ -2,8 +2,8 @@
 The ``network()``, ``syslog()``, ``tcp()`` and ``udp()`` sources: listen and accept.
 
 The window of each connection is ``log-iw-size()`` divided by ``max-connections()``,
-at least 100. Connections over the limit are accepted and closed at once, so that the
-client learns of it.
+at least 100, or 1 with an extra window. Connections over the limit are accepted and
+closed at once, so that the client learns of it.
 """
 
 from __future__ import annotations
@@ -158,6 +158,8 @@ class NetworkSource:
         if not self._unlock():
             return
         self._accounts.open()
+        if not self._transport.is_datagram:
+            self._warn_of_window()
         if options.idle_timeout and not self._transport.is_datagram:
             self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
         if options.dynamic_window_size and not self._transport.is_datagram:
@@ -335,7 +337,24 @@ class NetworkSource:
     def _window(self) -> int:
         options = self._options
         share = options.log_iw_size // options.max_connections
+        if options.dynamic_window_size:
+            return max(1, share)  # the rest comes from the extra window
         return max(options.min_iw_size_per_reader, share)
+
+    def _warn_of_window(self) -> None:
+        """Say so when ``log-iw-size()`` is not what each connection gets a share of."""
+        options = self._options
+        share = options.log_iw_size // options.max_connections
+        if share < self._window():
+            self._environment.log.emit(
+                events.WindowTooSmall(
+                    self.id,
+                    options.log_iw_size,
+                    options.max_connections,
+                    share,
+                    self._window(),
+                )
+            )
 
     def _unwrap_by(self) -> Unwrap | None:
         return self._unwrap if self._transport.proxied == "yes" else None
