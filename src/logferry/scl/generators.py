@@ -12,6 +12,8 @@ import os
 import re
 from pathlib import Path
 
+from logferry.errors import LogferryError
+
 __all__ = [
     "default_network_drivers",
     "loki",
@@ -159,9 +161,19 @@ def loki(
     template: str = "$ISODATE $HOST $MSGHDR$MSG",
     timestamp: str = "current",
     tenant_id: str = "",
+    auth: str = "",
     **more: str,
 ) -> str:
-    """Return an ``http()`` that pushes each message as a value of its stream."""
+    """
+    Return an ``http()`` that pushes each message as a value of its stream.
+
+    ``auth`` is what the reference's gRPC driver takes: ``insecure()`` or ``tls(…)``.
+    """
+    how, _, inside = auth.partition("(")
+    if how.strip() not in {"", "insecure", "tls"}:
+        raise LogferryError(f"auth() is insecure() or tls() here, not {how}()")
+    tls = f"tls({inside}" if how.strip() == "tls" else ""
+    scheme = "https" if tls else "http"
     stamp = _STAMPS.get(timestamp.strip("\"'"))
     if stamp is None:
         raise ValueError("timestamp() is current, received or msg")
@@ -169,7 +181,7 @@ def loki(
         f"{_plain(key)}={_argument(_plain(value))}"
         for key, value in _pair.findall(labels)
     )
-    base = url.rstrip("/") if "://" in url else f"http://{url.rstrip('/')}"
+    base = url.rstrip("/") if "://" in url else f"{scheme}://{url.rstrip('/')}"
     line = f"$(substr $(format-json --scope none m={_argument(template)}) 5 -1)"
     body = (
         f'{{"stream":$(format-json --scope none {names}),'
@@ -184,7 +196,7 @@ def loki(
         body({_quote(body)})
         delimiter(",")
         body-suffix(']}}')
-        batch-lines(1000) batch-timeout(1000) timeout(10)
+        batch-lines(1000) batch-timeout(1000) timeout(10) {tls}
         {_options(more)}
     );"""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helpers.configs import loaded
+from helpers.configs import complaints, loaded
 from helpers.programs import NOW, ORIGIN
 from logferry.daemon.queue_store import QueueStore
 from logferry.daemon.topology import build_topology
@@ -269,3 +269,24 @@ def test_access_logs_become_fields_and_a_time() -> None:
     )
     found = sent(driver, line, "parser { apache-accesslog-parser(); };")
     assert found == [[b"192.0.2.1 frank GET 200 Mozilla 4 2026-10-10T13:55:36-07:00\n"]]
+
+
+@pytest.mark.parametrize(
+    ("auth", "scheme"),
+    [("", "http"), ("auth(insecure())", "http"), ('auth(tls(ca-file("/x")))', "https")],
+)
+def test_loki_reads_how_the_reference_connects(auth: str, scheme: str) -> None:
+    configuration, _ = loaded(
+        '@include "scl.conf"\n'
+        f'destination d {{ loki(url("loki:9096") {auth} workers(4)); }};'
+    )
+    options: Any = configuration.destinations["d"].drivers[0].options
+    assert options.url[0].text == f"{scheme}://loki:9096/loki/api/v1/push"
+    assert (options.tls is not None) == (scheme == "https")
+
+
+def test_loki_says_which_ways_to_connect_there_are() -> None:
+    (only,) = complaints(
+        '@include "scl.conf"\ndestination d { loki(url("x") auth(adc())); };'
+    )
+    assert "auth() is insecure() or tls() here, not adc()" in only

@@ -39,6 +39,9 @@ _url = re.compile(
 )
 
 
+_without_scheme = re.compile(r"[A-Za-z0-9.-]+:\d+(?:/.*)?", re.DOTALL)
+
+
 class TemplateInPlace(ValueError):
     """A URL cannot be used; the text says why."""
 
@@ -107,6 +110,8 @@ class UrlTemplate(ValueTemplate):
     """
 
     def __init__(self, text: str) -> None:
+        if _without_scheme.fullmatch(text):
+            text = f"http://{text}"  # as curl reads it
         super().__init__(text)
         match = _url.fullmatch(self.marked())
         if match is None:

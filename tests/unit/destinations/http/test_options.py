@@ -116,6 +116,7 @@ def test_workers_are_a_number_or_a_range(tmp_path: Path):
     [
         ('url("http://${HOST}/")', "host part of URL cannot contain templates"),
         ('url("logs")', "is no URL"),
+        ('url("logs:web")', "is no URL"),
         ('worker-partition-key("all")', "should not be literal"),
         ('headers("nonsense")', "is no header"),
         ("workers(0)", "a number of workers"),
