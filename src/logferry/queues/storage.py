@@ -8,7 +8,8 @@ can be counted; it is written in the same transaction as the rows.
 Pages of 32 KiB: a row of 256 KiB takes few of them, and a small commit does not write
 much more than it must. ``synchronous=FULL`` in WAL mode is one ``fsync`` for each
 commit, whatever it holds; ``NORMAL`` leaves the moment to the system and is still safe
-against damage.
+against damage. While somebody reads the file for long (``queue export`` into a pager)
+the log cannot go into it and grows; it is cut when they have ended.
 
 Inserts stop while the file system has less than a reserve left: removals and the
 checkpoints of the write-ahead log need some room too, and they must go on.
@@ -187,6 +188,7 @@ class Storage:
         execute("PRAGMA journal_mode = WAL")
         self.set_synchronous(is_synchronous)
         execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        execute(f"PRAGMA journal_size_limit = {2 * WAL_PAGES * PAGE_BYTES}")
         execute("PRAGMA cell_size_check = ON")
         execute("PRAGMA trusted_schema = OFF")
         if is_new:

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from logferry.queues.rows import Row
-from logferry.queues.storage import Storage
+from logferry.queues.storage import Storage, connect_readonly
 from logferry.queues.work import Totals, Work
 
 LARGE = b"x" * 100_000 + b"\n"
@@ -100,3 +100,24 @@ def test_a_file_that_a_killed_process_was_cutting_is_whole(tmp_path) -> None:
         again = Storage(folder / "q.rqf")
         assert again.totals in (Totals(30, 30, 30 * len(LARGE)), Totals(30, 0, 0))
         again.close()
+
+
+def test_the_log_that_a_slow_reader_let_grow_is_cut_again(tmp_path) -> None:
+    """Somebody looked at the queue through a pager."""
+    path = tmp_path / "q.rqf"
+    log = path.with_name("q.rqf-wal")
+    storage = Storage(path, "owner", is_synchronous=False)
+    fill(storage, 1)
+    reader = connect_readonly(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM rows").fetchone()
+    for number in range(1, 30):
+        inserts = [Row(number, 1, b"", None, b"x" * (1 << 20) + b"\n")]
+        storage.perform(Work(inserts=inserts, totals=Totals(number + 1, 1, 1)))
+    assert log.stat().st_size > 29 << 20
+    reader.close()
+    for number in range(30, 33):
+        inserts = [Row(number, 1, b"", None, b"x\n")]
+        storage.perform(Work(inserts=inserts, totals=Totals(number + 1, 1, 1)))
+    assert log.stat().st_size <= 16 << 20
+    storage.close()
