@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from pathlib import Path
 
@@ -184,14 +185,13 @@ def _certificates(folder: Path) -> dict[str, Path]:
     return paths
 
 
-@pytest.mark.parametrize("kind", ["rsyslog", "syslog-ng"])
-async def test_mutual_tls_failover_and_failback_lose_nothing(
-    kind: str, tmp_path: Path
-) -> None:
-    port, input_port = free_port(PRIMARY, FAILOVER), free_port(PRIMARY)
-    paths = _certificates(tmp_path)
+def _mutual_tls(
+    kind: str, folder: Path, port: int, options: str
+) -> tuple[dict[str, Peer], str]:
+    """Return primary and failover server, and our driver for them: TLS 1.3 or none."""
+    paths = _certificates(folder)
     servers = {
-        name: _tls_server(kind, tmp_path, name, address, port, paths)
+        name: _tls_server(kind, folder, name, address, port, paths)
         for name, address in (("primary", PRIMARY), ("failover", FAILOVER))
     }
     tls = (
@@ -199,10 +199,63 @@ async def test_mutual_tls_failover_and_failback_lose_nothing(
         f'key-file("{paths["client-key"]}") ssl-version(tlsv1_3))'
     )
     driver = (
-        f'network("{PRIMARY}" transport(tls) port({port}) {tls} time-reopen(0.3) '
+        f'network("{PRIMARY}" transport(tls) port({port}) {tls} {options} '
         f'failover(servers("{FAILOVER}") '
         "failback(tcp-probe-interval(0.2) successful-probes-required(3))))"
     )
+    return servers, driver
+
+
+@pytest.mark.parametrize("kind", ["rsyslog", "syslog-ng"])
+async def test_mutual_tls_failover_and_failback_under_load_lose_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    """
+    The primary is away at first, comes, and goes again while messages flow.
+
+    It is killed: what its kernel had acknowledged and it had not read is a gap at one
+    place, before the first message that the other server then got.
+    """
+    port, input_port = free_port(PRIMARY, FAILOVER), free_port(PRIMARY)
+    options = "backoff(initial(0.1) max(1))"
+    servers, driver = _mutual_tls(kind, tmp_path, port, options)
+    primary, failover = servers["primary"], servers["failover"]
+    async with (
+        contextlib.AsyncExitStack() as stack,
+        failover,
+        Daemon(_relay(input_port, port, driver), tmp_path) as daemon,
+    ):
+        await daemon.wait_for("Syslog connection established")
+        arguments = ("-i", "-S", "-I", "12", "-r", "2000", "-s", "150")
+        target = ("127.0.0.1", str(input_port))
+        loading = asyncio.create_task(loggen(*arguments, *target))
+        await failover.wait_for_lines(1000)
+        await stack.enter_async_context(primary)
+        await daemon.wait_for("Primary server seems to be stable", 20)
+        await primary.wait_for_lines(1000)
+        moved = _sequence(failover.lines())
+        assert moved == list(range(len(moved)))
+        assert _sequence(primary.lines())[0] == len(moved)  # nothing lost, none twice
+        await primary.kill()
+        await failover.wait_for_lines(len(moved) + 1000)
+        count = await loading
+        taken = _sequence(primary.lines())
+        after = _sequence(failover.lines())[len(moved) :]
+        async with asyncio.timeout(20):
+            while not after or after[-1] < count - 1:
+                await asyncio.sleep(0.1)
+                after = _sequence(failover.lines())[len(moved) :]
+        assert taken == list(range(len(moved), len(moved) + len(taken)))
+        assert after == list(range(after[0], count))
+        assert after[0] - taken[-1] - 1 < 500  # what lay unread in its kernel
+
+
+@pytest.mark.parametrize("kind", ["rsyslog", "syslog-ng"])
+async def test_mutual_tls_failover_and_failback_lose_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    port, input_port = free_port(PRIMARY, FAILOVER), free_port(PRIMARY)
+    servers, driver = _mutual_tls(kind, tmp_path, port, "time-reopen(0.3)")
     async with servers["primary"], servers["failover"]:
         await _wait_for_port(PRIMARY, port)
         await _wait_for_port(FAILOVER, port)
