@@ -453,6 +453,18 @@ def test_persist_tool_makes_changes_and_shows_a_persist_file(drop_in):
     assert drop_in.run("bin/persist-tool", "dump", "nowhere").returncode == 1
 
 
+def test_pdbtool_checks_and_tries_a_database(drop_in):
+    (drop_in.folder / "db.xml").write_text(
+        "<patterndb version='5'><ruleset><pattern>p</pattern><rules><rule id='r'>"
+        "<patterns><pattern>n @NUMBER:n@</pattern></patterns></rule></rules></ruleset>"
+        "</patterndb>"
+    )
+    assert drop_in.run("bin/pdbtool", "test", "db.xml").returncode == 0
+    match = ("bin/pdbtool", "match", "-p", "db.xml", "-P", "p", "-M")
+    assert "n=5\n" in drop_in.run(*match, "n 5").stdout
+    assert drop_in.run(*match, "m").returncode == 1
+
+
 def test_answers_stats_soon_after_it_was_started(drop_in, port):
     # The promise is half a second on an idle machine. What is checked here is that no
     # sleep and no heavy import has crept in, with room for a busy machine.
