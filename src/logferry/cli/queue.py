@@ -20,12 +20,17 @@ import fcntl
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logferry.cli.ctl import ask
 from logferry.cli.state_dir import default_control, default_state_dir
 from logferry.errors import CorruptRecord
 from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
 from logferry.queues.reading import QueueReader
+from logferry.queues.salvage import Salvage
+
+if TYPE_CHECKING:
+    from logferry.queues.rows import Row
 
 __all__ = ["is_in_use", "main"]
 
@@ -76,6 +81,8 @@ def main(arguments: list[str]) -> int:
         reader = QueueReader(options.file)
     except (CorruptRecord, OSError) as error:
         sys.stderr.write(f"logferry: {options.file}: {error}\n")
+        if options.command == "export" and options.file.exists():
+            return _export_remains(options.file, is_json=options.format == "json")
         return 1
     try:
         if options.command == "show":
@@ -153,22 +160,38 @@ def _export(reader: QueueReader, *, is_json: bool) -> int:
         if isinstance(row, CorruptRecord):
             is_damaged = True
             sys.stderr.write(f"logferry: {reader.path}: {row}\n")
-            continue
-        for offset, batch in row.parts():
-            if is_json:
-                for index, record in enumerate(batch.records()):
-                    item = {
-                        "number": row.first + offset + index,
-                        "record": _text(record),
-                    }
-                    if row.key:
-                        item["key"] = _text(row.key)
-                    print(json.dumps(item))
-            else:
-                sys.stdout.flush()
-                for record in batch.records():
-                    sys.stdout.buffer.write(record.rstrip(b"\n") + b"\n")
+        else:
+            _print_row(row, is_json=is_json)
     return int(is_damaged)
+
+
+def _export_remains(path: Path, *, is_json: bool) -> int:
+    """Print what is left in a file that was set aside, say."""
+    salvage = Salvage(path)
+    try:
+        salvage.look()
+        count = 0
+        for row in salvage.rows():
+            count += row.count
+            _print_row(row, is_json=is_json)
+    finally:
+        salvage.close()
+    sys.stderr.write(f"logferry: {path}: {count} messages could be read\n")
+    return 1
+
+
+def _print_row(row: Row, *, is_json: bool) -> None:
+    for offset, batch in row.parts():
+        if is_json:
+            for index, record in enumerate(batch.records()):
+                item = {"number": row.first + offset + index, "record": _text(record)}
+                if row.key:
+                    item["key"] = _text(row.key)
+                print(json.dumps(item))
+        else:
+            sys.stdout.flush()
+            for record in batch.records():
+                sys.stdout.buffer.write(record.rstrip(b"\n") + b"\n")
 
 
 def _verify(reader: QueueReader) -> int:

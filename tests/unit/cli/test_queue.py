@@ -131,3 +131,27 @@ def test_dqtool_goes_on_after_a_bad_file(file, capfd) -> None:
     bad.write_bytes(b"SLQF" * 2000)
     assert dqtool.main(["info", str(bad), str(file)]) == 1
     assert "number_of_messages='3'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["lines", "json"])
+def test_export_prints_what_is_left_of_a_file_that_was_set_aside(
+    file, capfd, form
+) -> None:
+    content = bytearray(file.read_bytes())
+    content[:100] = bytes(100)
+    kept = file.with_name(file.name + ".damaged-0")
+    kept.write_bytes(content)
+    assert queue.main(["export", str(kept), "--format", form]) == 1
+    out, err = capfd.readouterr()
+    assert "messages could be read" in err
+    lines = out.splitlines()
+    if form == "json":
+        lines = [json.loads(line)["record"] for line in lines]
+    assert lines == ["two", "three", "{}"]
+
+
+def test_export_of_a_file_without_anything_in_it_says_so(tmp_path, capfd) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"SLRQ" * 5000)
+    assert queue.main(["export", str(path)]) == 1
+    assert "0 messages could be read" in capfd.readouterr().err
