@@ -22,6 +22,52 @@ __all__ = ["Constants", "SourceWriter", "compile_source"]
 _INDENT = "    "
 _not_a_name = re.compile(r"\W+")
 
+# Variables of generated functions, which would hide a constant of the same name.
+_LOCAL_NAMES = frozenset(
+    {
+        "chunk",
+        "count",
+        "origin",
+        "now",
+        "frame",
+        "frames",
+        "messages",
+        "m",
+        "rows",
+        "row",
+        "odd",
+        "line",
+        "head",
+        "tail",
+        "pri",
+        "stamp",
+        "host",
+        "program",
+        "bracket",
+        "pid",
+        "colon",
+        "message",
+        "seconds",
+        "fraction",
+        "offset",
+        "msgid",
+        "sdata",
+        "received",
+        "plain",
+        "sender",
+        "hosts",
+        "sender_values",
+        "host_from",
+        "fullhost_from",
+        "source",
+        "transport",
+        "peerip",
+        "sourceip",
+        "destip",
+        "file_name",
+    }
+)
+
 
 class Constants:
     """Values that generated code refers to by name."""
@@ -51,7 +97,7 @@ class Constants:
         if base[0].isdigit():
             base = f"_{base}"
         name, number = base, self._next_numbers.get(base, 2)
-        while name in self.values:
+        while name in self.values or name in _LOCAL_NAMES:
             name, number = f"{base}_{number}", number + 1
         self._next_numbers[base] = number
         return name
@@ -71,6 +117,20 @@ class SourceWriter:
     def raw(self, text: str) -> None:
         """Add lines that are indented already."""
         self._lines.extend(text.rstrip("\n").split("\n"))
+
+    @property
+    def depth(self) -> int:
+        """How deep the next line stands."""
+        return self._depth
+
+    def position(self) -> tuple[int, int]:
+        """Return where writing stands, for :meth:`go_back`."""
+        return len(self._lines), self._depth
+
+    def go_back(self, position: tuple[int, int]) -> None:
+        """Forget everything written since ``position``."""
+        count, self._depth = position
+        del self._lines[count:]
 
     def indent(self) -> None:
         """Go one level deeper."""

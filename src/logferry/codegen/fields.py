@@ -42,7 +42,11 @@ __all__ = [
 
 
 class Unsupported(Exception):
-    """This form cannot do it; the text says what."""
+    """This form cannot do it; the text says what, ``remedy`` what would help."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)

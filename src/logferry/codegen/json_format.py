@@ -11,6 +11,7 @@ elsewhere the message is asked for what it has.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -59,53 +60,31 @@ def formatter_of(function: Function, context: MacroContext) -> Formatter:
     return Formatter(pairs_of(function), context, is_flat=is_flat)
 
 
+@dataclass(slots=True)
+class _Columns:
+    """The members of an object made on lines, by key."""
+
+    codes: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str | None] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)  # print as they are
+    kept: set[str] = field(default_factory=set)  # also when they are empty
+
+
 def _emit_on_line(
     pairs: ValuePairs, fields: LineFields, context: MacroContext, *, is_flat: bool
 ) -> str:
-    from logferry.codegen.templates import emit_parts, emit_template
-
     if fields.has_sdata and pairs.may_take_sdata:
         raise Unsupported("structured data is not read from lines")
     if fields.reception.has_sender_values and pairs.may_take_sdata:
         raise Unsupported("each sender has values of its own")
-    codes: dict[str, str] = {}
-    kinds: dict[str, str | None] = {}
-    numbers: set[str] = set()
-    for name in pairs.static_names():
-        if name in {"SEQNUM", "RAWMSG"}:
-            continue  # structured data has the one, a flag keeps the other
-        key = pairs.key_of(name)
-        codes[key] = emit_template(fields.macro(name, context), fields).code
-        kinds[key] = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
-        kinds[key] = kinds[key] or ""  # nothing is left out, so it is no null
-        if name in _NUMBERS and kinds[key]:
-            numbers.add(key)
-    for name in fields.changed:
-        if pairs.takes(name):
-            key = pairs.key_of(name)
-            codes[key] = emit_template(fields.macro(name, context), fields).code
-            kinds[key] = ""
-            numbers.discard(key)
-    explicit = set()
-    for pair in pairs.pairs:
-        parts = parse_template(pair.template)
-        key = pairs.key_of(pair.key)
-        explicit.add(key)
-        kind = static_kind(parts, pair.hint, fields, context)
-        kinds[key] = kind if pairs.casts or pair.hint else ""
-        numbers.discard(key)
-        if kinds[key] == "int" and parts in _NUMBER_TEMPLATES:
-            numbers.add(key)
-        is_dynamic = kinds[key] is None
-        codes[key] = (
-            emit_pair(parts, pair.hint, fields, context)
-            if is_dynamic
-            else emit_parts(parts, fields, context)
-        )
+    columns = _Columns()
+    _add_selected(columns, pairs, fields, context)
+    _add_explicit(columns, pairs, fields, context)
+    codes, kinds, numbers = columns.codes, columns.kinds, columns.numbers
     shapes = {name: _shape(name, keeps_dot=pairs.keeps_dot) for name in codes}
     ordered = sorted(codes, key=lambda name: shapes[name], reverse=True)
     shaped = tuple(shapes[name] for name in ordered)
-    keeps = tuple(name in explicit and not pairs.omits_empty for name in ordered)
+    keeps = tuple(name in columns.kept and not pairs.omits_empty for name in ordered)
     delimiter = "" if is_flat else pairs.key_delimiter
     types = tuple(kinds[name] for name in ordered)
     is_plain = not any(delimiter and delimiter in name for name in shaped)
@@ -122,6 +101,53 @@ def _emit_on_line(
         bare = [shapes[name] for name in numbers]
         return emit_flat_object(shaped, values, keeps, general, fields, numbers=bare)
     return general
+
+
+def _add_selected(
+    columns: _Columns, pairs: ValuePairs, fields: LineFields, context: MacroContext
+) -> None:
+    """Add macros and name-value pairs that scopes and patterns select."""
+    from logferry.codegen.templates import emit_template
+
+    for name in pairs.static_names():
+        if name in {"SEQNUM", "RAWMSG"}:
+            continue  # structured data has the one, a flag keeps the other
+        key = pairs.key_of(name)
+        columns.codes[key] = emit_template(fields.macro(name, context), fields).code
+        kind = static_kind(parse_template(f"${{{name}}}"), "", fields, context)
+        columns.kinds[key] = kind or ""  # nothing is left out, so it is no null
+        if name in _NUMBERS and kind:
+            columns.numbers.add(key)
+    for name in filter(pairs.takes, fields.changed):
+        key = pairs.key_of(name)
+        columns.codes[key] = emit_template(fields.macro(name, context), fields).code
+        columns.kinds[key] = ""
+        columns.numbers.discard(key)
+        if fields.is_free_name(name):
+            columns.kept.add(key)
+
+
+def _add_explicit(
+    columns: _Columns, pairs: ValuePairs, fields: LineFields, context: MacroContext
+) -> None:
+    """Add pairs that have templates of their own."""
+    from logferry.codegen.templates import emit_parts
+
+    for pair in pairs.pairs:
+        parts = parse_template(pair.template)
+        key = pairs.key_of(pair.key)
+        columns.kept.add(key)
+        kind = static_kind(parts, pair.hint, fields, context)
+        kind = kind if pairs.casts or pair.hint else ""
+        columns.kinds[key] = kind
+        columns.numbers.discard(key)
+        if kind == "int" and parts in _NUMBER_TEMPLATES:
+            columns.numbers.add(key)
+        columns.codes[key] = (
+            emit_pair(parts, pair.hint, fields, context)
+            if kind is None
+            else emit_parts(parts, fields, context)
+        )
 
 
 def _shape(name: str, *, keeps_dot: bool) -> str:

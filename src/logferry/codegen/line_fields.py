@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from logferry.codegen.fields import Piece, Unsupported
 from logferry.codegen.layout import Layout, Slot
 from logferry.codegen.line_dates import ChunkDate, emit_date, is_date_of_text
+from logferry.codegen.lists import join_list
 from logferry.codegen.macros import MacroContext, macro_function, short_host
 from logferry.message.timestamps import Zone
 from logferry.syslog.names import SEVERITY_NAMES, facility_name
@@ -100,6 +101,16 @@ class LineFields:
         """What a row captures, in the order of its groups."""
         return sorted(self.slots, key=lambda slot: (slot.start, -slot.stop))
 
+    def position(self) -> tuple[dict[Slot, str], dict[str, str], dict[str, str]]:
+        """Return what is captured, set up and changed, for :meth:`go_back`."""
+        return dict(self.slots), dict(self.setup), self.changed
+
+    def go_back(
+        self, position: tuple[dict[Slot, str], dict[str, str], dict[str, str]]
+    ) -> None:
+        """Forget what was asked for since ``position``."""
+        self.slots, self.setup, self.changed = position
+
     def run(self, start: int, stop: int) -> str:
         """Capture atoms ``start`` to ``stop`` and return the variable."""
         slot = Slot(start, stop)
@@ -121,9 +132,7 @@ class LineFields:
         names = [atom.name for atom in atoms if atom.name]
         if len(atoms) == len(self.layout.atoms):
             return "line"
-        if len(atoms) == 1:
-            return names[0]
-        name = f"{names[0]}_to_{names[-1]}"
+        name = names[0] if len(names) == 1 else f"{names[0]}_to_{names[-1]}"
         if start == 0:
             name = "head"
         elif stop == len(self.layout.atoms):
@@ -186,7 +195,7 @@ class LineFields:
         if (
             key == "LEGACY_MSGHDR"
             or key.startswith(".SDATA.")
-            or not (key in _CANONICAL_NAMES.values() or self._is_free_name(key))
+            or not (key in _CANONICAL_NAMES.values() or self.is_free_name(key))
         ):
             raise Unsupported(f"setting {name} changes messages")
         self.change_count += 1
@@ -197,7 +206,8 @@ class LineFields:
         self.changed = {**self.changed, key: variable}
 
     @staticmethod
-    def _is_free_name(name: str) -> bool:
+    def is_free_name(name: str) -> bool:
+        """Tell whether ``name`` is that of a name-value pair, not of a macro."""
         return macro_function(name, MacroContext()) is None
 
     def value_of_tags(self) -> str:
@@ -216,7 +226,7 @@ class LineFields:
         return [Piece(literal=b"%d" % self.reception.default_pri)]
 
     def _computed(self, name: str) -> str | None:
-        """Return macros that follow from the PRI or the connection."""
+        """Return macros that follow from the PRI, the source or the connection."""
         of_pri = _PRI_MACROS.get(name)
         if of_pri is not None:
             if not self.layout.has("pri"):
@@ -224,6 +234,11 @@ class LineFields:
                 return self.constants.bind(word, name.lower())
             memo = self.constants.bind(_WordsOfPri(of_pri), f"{name.lower()}_of")
             return f"{memo}[{self.field('pri')}]"
+        if name == "LOGHOST":
+            return self.constants.bind(self.context.host_name, "our_name")
+        if name == "TAGS":
+            tags = [tag.encode() for tag in self.reception.tags]
+            return self.constants.bind(join_list(tags), "joined_tags")
         code = _ORIGIN_MACROS.get(name)
         if code is not None:
             self.setup[name.lower()] = code
@@ -288,7 +303,7 @@ class LineFields:
         date = emit_date(name, self, self.context)
         if date is not None:
             return self._joined(date)
-        if not self.has_sdata and self._is_free_name(name):
+        if not self.has_sdata and self.is_free_name(name):
             return self._sender_value(name)
         raise Unsupported(f"${name} is not read from lines")
 

@@ -52,6 +52,13 @@ class MessageRows:
             (header,) = fields.macro("LEGACY_MSGHDR", MacroContext())
             assert header.run is not None
             self._attributes["header"] = fields.run(*header.run)
+        self._values = {
+            name: variable
+            for name, variable in fields.changed.items()
+            if name not in {"HOST", "PROGRAM", "PID", "MESSAGE", "MSGID"}
+        }
+        if "MSGID" in fields.changed:
+            self._attributes["msgid"] = fields.changed["MSGID"]
 
     def _pri(self) -> str:
         fields = self._fields
@@ -85,6 +92,9 @@ class MessageRows:
             prefix = self._fields.constants.bind(reception.sdata_prefix, "sdata_prefix")
             with out.block(f'if {self._sdata} != b"-":'):
                 out.line(f"{read}(m, {self._sdata}, 0, {prefix})")
+        for name, variable in self._values.items():
+            key = self._fields.constants.bind(name, f"name_{name.strip('.')}")
+            out.line(f"m.values[{key}] = {variable}")
 
 
 class _Numbers(dict[bytes, int]):

@@ -207,6 +207,7 @@ def _syslog_of_line(
     rendering: Rendering, fields: LineFields, context: MacroContext
 ) -> list[Piece]:
     """Print a canonical line in the syslog protocol; fields that repeat it merge."""
+    word = fields.constants.bind(first_word, "first_word")
     head = [
         Piece(literal=b"<"),
         *fields.macro("PRI", context),
@@ -221,7 +222,6 @@ def _syslog_of_line(
     if layout.has("sdata") and not fields.changed:
         run = layout.index("program"), layout.index("message") + 1
         return [*head, Piece(run=run), Piece(literal=b"\n")]
-    word = fields.constants.bind(first_word, "first_word")
     return [
         *head,
         Piece(code=f"{word}({fields.value('PROGRAM')})"),
@@ -235,7 +235,7 @@ def _syslog_of_line(
 
 def _host_of_line(fields: LineFields, context: MacroContext) -> list[Piece]:
     """Print the host; only one that was set may be empty, or hold a space."""
-    if "HOST" not in fields.changed:
+    if "HOST" not in fields.changed and not fields.reception.host_override:
         return fields.macro("FULLHOST", context)
     word = fields.constants.bind(first_word, "first_word")
     return [Piece(code=f"{word}({fields.value('HOST')})")]
@@ -303,7 +303,7 @@ def _syslog_header(
         ]
     pieces.append(Piece(literal=b" "))
     if isinstance(fields, MessageFields):
-        sdata = fields.constants.bind(_sdata_function(rendering), "sdata")
+        sdata = fields.constants.bind(_sdata_function(rendering), "sdata_of")
         bom = fields.constants.bind(_BOM, "bom")
         return [
             *pieces,

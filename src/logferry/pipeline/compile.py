@@ -19,19 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.emit import Constants, SourceWriter, compile_source
 from logferry.codegen.fields import MessageFields, Unsupported
-from logferry.codegen.layout import (
-    LEGACY,
-    LEGACY_LOCAL,
-    SYSLOG,
-    UNPARSED,
-    Layout,
-    Slot,
-    row_pattern,
-)
+from logferry.codegen.layout import Layout, Slot, row_pattern
 from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
 from logferry.message.batch import RecordBatch
 from logferry.pipeline.paths import Output, PathWriter
+from logferry.pipeline.plan import Branch, Obstacle, Plan, layout_of, obstacle_of
 from logferry.pipeline.tallies import Tallies
 from logferry.syslog.parse import Parser
 
@@ -50,22 +43,6 @@ __all__ = ["CompiledProgram", "ProgramCompiler"]
 
 _three_parts = re.compile(r'b"%b%b%b" % \((\w+), (\w+), (\w+)\)')
 
-# Source flags under which a canonical line is read in the canonical way.
-_PLAIN_FLAGS = frozenset(
-    {
-        "expect-hostname",
-        "syslog-protocol",
-        "threaded",
-        "piggyback-errors",
-        "store-legacy-msghdr",
-        "exit-on-eof",
-        "ignore-aux-data",
-        "no-parse",
-        "no-hostname",
-        "dont-store-legacy-msghdr",
-    }
-)
-
 
 @dataclass(slots=True)
 class CompiledProgram:
@@ -73,17 +50,21 @@ class CompiledProgram:
 
     outputs: tuple[str, ...]
     flow_controlled: tuple[bool, ...]
-    form: str
-    reason: str
+    plan: Plan
     source: str
     lines: Callable[[bytes, int, Origin, UnixNanos], Outputs]
     frames: Callable[[list[bytes], Origin, UnixNanos], Outputs]
     messages: Callable[[list[Message], UnixNanos], Outputs]
     correlators: tuple[Correlator, ...] = ()
 
+    @property
+    def form(self) -> str:
+        """The form of complete lines: ``whole``, ``slices`` or ``messages``."""
+        return self.plan.form
+
     def explain(self) -> str:
         """Return the chosen form and the reason, for people."""
-        return f"{self.form}: {self.reason}"
+        return self.plan.explain()
 
 
 @dataclass(slots=True)
@@ -93,6 +74,7 @@ class _FastBody:
     text: str
     fields: LineFields
     tallies: Tallies
+    branches: tuple[Branch, ...]
 
     @property
     def slots(self) -> list[Slot]:
@@ -153,19 +135,22 @@ class ProgramCompiler:
 
     def compile(self) -> CompiledProgram:
         """Return the program. Raises ``PatternError`` and ``TemplateError``."""
-        fast, reason = self._fast_body()
-        form = "messages"
+        obstacle = obstacle_of(self._reception)
+        fast = self._fast_body() if obstacle is None else None
         out = SourceWriter()
         out.line(f'"""Log paths of {self._source_id}."""')
         out.line()
         out.line()
-        if fast is not None:
-            form = self._write_fast(out, fast)
-        elif not self._obstacle():
+        if isinstance(fast, _FastBody):
+            plan = self._write_fast(out, fast)
+        elif fast is not None:
+            plan = Plan("messages", fast.reason, fast.remedy)
             self._write_message_rows(out)
         else:
+            assert obstacle is not None
+            plan = Plan("messages", obstacle.reason, obstacle.remedy)
             self._write_plain_lines(out)
-        self._write_frames(out, uses_lines=not self._obstacle())
+        self._write_frames(out, uses_lines=obstacle is None)
         self._write_messages(out)
         self._write_route(out)
         namespace: dict[str, Any] = self._constants.values
@@ -175,8 +160,7 @@ class ProgramCompiler:
         return CompiledProgram(
             tuple(output.id for output in ordered),
             tuple(output.flow_controlled for output in ordered),
-            form,
-            reason,
+            plan,
             out.text,
             namespace["lines"],
             namespace["frames"],
@@ -193,66 +177,42 @@ class ProgramCompiler:
 
     # -- the fast form ------------------------------------------------------------
 
-    def _fast_body(self) -> tuple[_FastBody | None, str]:
+    def _fast_body(self) -> _FastBody | Obstacle:
         """Write the paths for canonical lines, or say why that cannot be done."""
-        obstacle = self._obstacle()
         if self._census is not None:
-            obstacle = "every message is counted by its host: stats(level(2)) or more"
-        if obstacle:
-            return None, obstacle
+            return Obstacle("every message is counted by its host", "stats(level(1))")
         fields = self._line_fields()
         tallies = Tallies(self._metrics, self._constants, is_local=True)
         out = SourceWriter()
         out.indent()
         out.indent()
         writer = PathWriter(
-            out, fields, self._outputs, self._macros, tallies, stop="continue"
+            out,
+            fields,
+            self._outputs,
+            self._macros,
+            tallies,
+            stop="continue",
+            correlators=self._correlators,
         )
         try:
             writer.write_all(self._paths)
         except Unsupported as error:
             for output in self._outputs.values():
                 output.ends_with_newline.clear()
-            return None, str(error)
-        body = _FastBody(out.text, fields, tallies)
-        return body, "everything is read from the line itself"
+            return Obstacle(str(error), error.remedy)
+        return _FastBody(out.text, fields, tallies, tuple(writer.branches))
 
     def _line_fields(self) -> LineFields:
         return LineFields(
-            self._layout,
+            layout_of(self._reception),
             self._constants,
             self._reception,
             self._local_time_zone,
             self._macros,
         )
 
-    @property
-    def _layout(self) -> Layout:
-        flags = self._reception.flags
-        if "no-parse" in flags:
-            return UNPARSED
-        if "syslog-protocol" in flags:
-            return SYSLOG
-        return LEGACY if "expect-hostname" in flags else LEGACY_LOCAL
-
-    def _obstacle(self) -> str:
-        """Return why lines of this source are not read in the canonical way."""
-        reception = self._reception
-        odd_flags = reception.flags - _PLAIN_FLAGS
-        if odd_flags:
-            return f"flags({', '.join(sorted(odd_flags))})"
-        if reception.has_own_pid:
-            return "use-syslogng-pid() is set"
-        for name in (
-            "check_hostname",
-            "bad_hostname",
-            "encoding",
-        ):
-            if getattr(reception, name):
-                return f"{name.replace('_', '-')}() is set"
-        return ""
-
-    def _write_fast(self, out: SourceWriter, fast: _FastBody) -> str:
+    def _write_fast(self, out: SourceWriter, fast: _FastBody) -> Plan:
         fields = fast.fields
         self._bind_row_patterns(fields.layout, fast.slots)
         loop = self._comprehension(fast)
@@ -269,6 +229,8 @@ class ProgramCompiler:
                 with out.block("if len(rows) != count:"):
                     out.line("return lines_with_odd_ones(chunk, origin, now)")
                 self._write_setup(out, fields)
+                if fast.branches:
+                    out.line("clock[0] = now")
                 if loop is not None:
                     out.line(loop.code)
                     for variable, amount in loop.tallies.items():
@@ -283,7 +245,19 @@ class ProgramCompiler:
         out.line()
         out.line()
         self._write_odd_lines(out, fast)
-        return "whole" if is_whole else "slices"
+        return self._plan_of(fast, is_whole=is_whole)
+
+    def _plan_of(self, fast: _FastBody, *, is_whole: bool) -> Plan:
+        if is_whole:
+            return Plan("whole", "chunks are copied when every line is canonical")
+        takes_sender = fast.fields.setup.get("host") == "origin.host"
+        remedy = ""
+        if takes_sender and fast.fields.layout.has("host"):
+            remedy = "with keep-hostname(yes) the host of the line would be copied"
+        reason = "everything is read from the line itself"
+        if fast.branches:
+            reason = "most is read from the line itself"
+        return Plan("slices", reason, remedy, tuple(fast.names), fast.branches)
 
     def _bind_row_patterns(self, layout: Layout, slots: list[Slot]) -> None:
         values = self._constants.values

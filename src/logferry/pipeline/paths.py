@@ -20,6 +20,7 @@ from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, MessageFields, Unsupported
 from logferry.codegen.filters import emit_filter
 from logferry.codegen.line_fields import LineFields
+from logferry.codegen.message_rows import MessageRows
 from logferry.codegen.parsers import PARSERS, emit_input, emit_parser
 from logferry.codegen.patterns import PatternError
 from logferry.codegen.records import emit_key, emit_record
@@ -37,6 +38,7 @@ from logferry.config.nodes import (
 )
 from logferry.message.copying import copy_message
 from logferry.pipeline.groups import GUARDED_MIN, Group, guarded_group
+from logferry.pipeline.plan import Branch
 from logferry.pipeline.shapes import (
     changes_messages,
     has_junction,
@@ -47,6 +49,7 @@ from logferry.pipeline.stations import stations_on_the_way
 
 if TYPE_CHECKING:
     from logferry.codegen.correlation.correlator import Correlator
+    from logferry.codegen.layout import Slot
     from logferry.codegen.macros import MacroContext
     from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Span
@@ -89,9 +92,22 @@ class _Run:
     accepted: str = ""
 
 
+@dataclass(slots=True)
+class _Position:
+    """How far writing has come."""
+
+    text: tuple[int, int]
+    fields: tuple[dict[Slot, str], dict[str, str], dict[str, str]]
+    ends: list[int]
+    taken: int
+
+
 class PathWriter:
     """
     Writes log paths for one form.
+
+    On rows, a step that needs a message is written on one that is made there
+    (``branches`` says where). ``Unsupported`` is raised when that does not pay.
 
     Args:
         out: where the statements go.
@@ -126,6 +142,10 @@ class PathWriter:
         self._taken: list[str] = []  # what says that the paths we are in took m
         self._flag_count = 0
         self._step_count = 0
+        self.branches: list[Branch] = []
+        self._gives_up = False
+        self._always_made = self._always_made_max = 0
+        self._top_depth = out.depth
 
     def write_all(self, paths: list[LogPath]) -> None:
         """Write the top-level paths of a source as the body of its loop."""
@@ -134,6 +154,8 @@ class PathWriter:
         ):
             take = self._fields.constants.bind(self._context.take_id, "next_id")
             self.out.line(f"m.rcptid = {take}()")
+        # Where every line needs a message anyway, it is made once, for all paths.
+        self._always_made_max = min(len(paths) - 1, 1)
         self._write_alternatives(paths, is_top=True)
 
     # -- alternatives -----------------------------------------------------------
@@ -295,6 +317,7 @@ class PathWriter:
         def go_on() -> None:
             self._write(rest, leaf)
 
+        start = self._position()
         try:
             self._write_element(first, rest, go_on, leaf)
         except (PatternError, TemplateError) as error:
@@ -302,7 +325,59 @@ class PathWriter:
             if not hasattr(error, "place"):
                 vars(error)["place"] = _place_of(first)
             raise
+        except Unsupported as error:
+            if start is None or self._gives_up:
+                raise
+            self._go_back(start)
+            self._write_on_message(elements, leaf, str(error))
         self._must_copy = must_copy
+
+    # -- from a row to a message ----------------------------------------------------
+
+    def _position(self) -> _Position | None:
+        """Return where writing stands, if messages can be made of rows here."""
+        fields = self._fields
+        if not isinstance(fields, LineFields) or self._context.take_id is not None:
+            return None
+        return _Position(
+            self.out.position(),
+            fields.position(),
+            [len(output.ends_with_newline) for output in self._outputs.values()],
+            len(self._taken),
+        )
+
+    def _go_back(self, position: _Position) -> None:
+        assert isinstance(self._fields, LineFields)
+        self.out.go_back(position.text)
+        self._fields.go_back(position.fields)
+        for output, count in zip(self._outputs.values(), position.ends, strict=True):
+            del output.ends_with_newline[count:]
+        del self._taken[position.taken :]
+
+    def _write_on_message(
+        self, elements: tuple[Element | Spec, ...], leaf: _Leaf, reason: str
+    ) -> None:
+        """Write ``elements``, and what follows them, on a message made of the row."""
+        fields, must_copy = self._fields, self._must_copy
+        assert isinstance(fields, LineFields)
+        if self.out.depth == self._top_depth:
+            self._always_made += 1
+        if self._always_made > self._always_made_max:
+            self._gives_up = True
+            raise Unsupported(reason)
+        try:
+            maker = MessageRows(fields)
+            maker.write(self.out)
+            span = _place_of(elements[0])
+            place = f"{span.file}:{span.line}" if span is not None else "the source"
+            self.branches.append(Branch(place, reason))
+            self._fields = MessageFields(fields.constants, self._context)
+            self._must_copy = False
+            self._write(elements, leaf)
+        except Unsupported:
+            self._gives_up = True
+            raise
+        self._fields, self._must_copy = fields, must_copy
 
     def _write_element(
         self,
@@ -357,6 +432,8 @@ class PathWriter:
 
     def _write_process(self, step: ProcessStep, go_on: _Leaf) -> None:
         is_counted = step.kind == "parser" and not step.name.startswith("#")
+        if is_counted and not isinstance(self._fields, MessageFields):
+            raise Unsupported(f"parser {_on_one_line(step.name)} changes messages")
         if not is_counted:
             if step.name and not step.name.startswith("#"):
                 self.out.line(f"# {step.kind} {_on_one_line(step.name)}")

@@ -41,6 +41,23 @@ def test_values_of_the_sender_are_there(
     assert site.program.form == form
 
 
+@pytest.mark.parametrize("sdata", [b'[x y="1" y="2"]', b'[x y="1"][x z="2"]'])
+def test_repeated_names_of_structured_data_are_copied_with_the_line(
+    sdata: bytes,
+) -> None:
+    """RFC 5424, 6.3.3 allows the former. A message keeps the last one (below)."""
+    site = relay(source="flags(syslog-protocol)", output="form(rfc5424)")
+    line = b"<34>1 2026-10-11T22:14:15Z h p 1 m %b text" % sdata
+    ((record,),) = site.lines(line).values()
+    assert sdata in record
+
+
+def test_of_repeated_names_a_message_keeps_the_last() -> None:
+    site = relay(source="flags(syslog-protocol)", output='template("${.SDATA.x.y}\\n")')
+    line = b'<34>1 2026-10-11T22:14:15Z h p 1 m [x y="1" y="2"] text'
+    assert list(site.lines(line).values()) == [[b"2\n"]]
+
+
 @pytest.mark.parametrize(
     ("source", "line", "expected"),
     [
