@@ -92,7 +92,9 @@ def test_preprocess_into_writes_the_expanded_configuration(drop_in, port):
         "sbin/syslog-ng", "--cfgfile", "a.conf", "--preprocess-into=expanded.conf"
     )
     assert result.returncode == 0
-    expanded = (drop_in.folder / "expanded.conf").read_text()
+    path = drop_in.folder / "expanded.conf"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    expanded = path.read_text()
     assert "127.0.0.1" in expanded
     assert "`which`" not in expanded
 

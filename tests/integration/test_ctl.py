@@ -69,6 +69,9 @@ async def test_the_real_ctl_works_against_our_daemon(pair):
         assert status == 0, (words, output, errors)
         return output
 
+    # syslog-ng 3.38 knows one form of statistics, and no healthcheck: it reads the word
+    # and asks for the CSV. The words of newer ones are in test_drop_in_transports.py.
+    assert (await ctl("stats", "prometheus")).startswith("SourceName;")
     rows = (await ctl("stats")).splitlines()
     assert rows[0] == "SourceName;SourceId;SourceInstance;State;Type;Number"
     assert "filter;f_x;;a;matched;3" in rows
@@ -347,3 +350,17 @@ async def test_what_cannot_be_attached_is_refused_with_the_reason(pair, words, r
 async def test_a_passphrase_keeps_its_blanks(pair):
     answer = await pair.ctl("PWD", "add", "some.key", "two  blanks ")
     assert answer.startswith("OK")
+
+
+async def test_a_mistake_beside_a_secret_does_not_tell_it(tmp_path):
+    text = """
+source s {{ internal(); }};
+destination d {{ http(url("http://bob:hunter2@127.0.0.1:1/") password("hunter2") {more}); }};
+log {{ source(s); destination(d); }};
+"""
+    async with Daemon(text.format(more=""), tmp_path) as daemon:
+        daemon.config.write_text("@version: 4.27\n" + text.format(more="nonsense(1)"))
+        assert (await daemon.ctl("RELOAD")).startswith("FAIL")
+        await daemon.wait_for("nonsense")
+        assert "hunter2" not in await daemon.ctl("EVENTS")
+    assert "hunter2" not in "\n".join(daemon.events)

@@ -126,9 +126,10 @@ def _preprocess(options: argparse.Namespace) -> int:
         if options.config_id:
             sys.stdout.write(configuration_id(configuration) + "\n")
             return 0
-        Path(options.preprocess_into).write_text(
-            configuration.text, encoding="utf-8", errors="surrogateescape"
-        )
+        # It has the passwords in it, and need not be read by others to be used.
+        path = Path(options.preprocess_into)
+        path.touch(mode=0o600)
+        path.write_text(configuration.text, encoding="utf-8", errors="surrogateescape")
     except ConfigError as error:
         sys.stderr.write(render_diagnostics(error.diagnostics))
         return 1

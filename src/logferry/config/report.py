@@ -1,4 +1,9 @@
-"""Diagnostics for people: the place, the line, a caret, the remedy."""
+"""
+Diagnostics for people: the place, the line, a caret, the remedy.
+
+A daemon's diagnostics end in the journal, which many may read: secrets are masked in
+the lines that are shown, without moving the caret.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import Diagnostic
 from logferry.config.sources import LIBRARY, read_source
+from logferry.telemetry.secrets import mask_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +34,7 @@ def render_diagnostics(
 
     ``texts`` holds the content of files by name; others are read from disk.
     """
-    texts = dict(texts or {})
+    texts = {name: mask_in_place(text) for name, text in (texts or {}).items()}
     blocks = [
         _render(item, texts) if isinstance(item, Diagnostic) else f"{item}\n"
         for item in diagnostics
@@ -62,7 +68,7 @@ def _excerpt(span: Span, texts: dict[str, str]) -> list[str]:
         except OSError:
             text = ""
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        texts[span.file] = text
+        texts[span.file] = mask_in_place(text)
     source = texts[span.file].splitlines()
     if not 1 <= span.line <= len(source):
         return []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["mask", "mask_urls"]
+__all__ = ["mask", "mask_in_place", "mask_urls"]
 
 MASK: Final = "********"
 
@@ -39,6 +39,24 @@ def mask(text: str) -> str:
 def mask_urls(text: str) -> str:
     """Return ``text`` without credentials in URLs; for texts that are no options."""
     return _URL.sub(rf"\1{MASK}@", text) if "://" in text else text
+
+
+def mask_in_place(text: str) -> str:
+    """Return ``text`` without the secrets in it, every other character in its place."""
+    text = _OPTION.sub(lambda found: found[1] + _stars(found[2], "\"'"), text)
+    text = _URL.sub(
+        lambda found: found[1] + _stars(found[0][len(found[1]) :], ":@"), text
+    )
+    return _HEADER.sub(
+        lambda found: (
+            found[1] + found[2] + _stars(found[0][found.end(2) - found.start() :], " ")
+        ),
+        text,
+    )
+
+
+def _stars(secret: str, kept: str) -> str:
+    return "".join(char if char in kept or char == "\n" else "*" for char in secret)
 
 
 def _like(value: str) -> str:

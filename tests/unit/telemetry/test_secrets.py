@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logferry.telemetry.events import Event, render
-from logferry.telemetry.secrets import mask
+from logferry.telemetry.secrets import mask, mask_in_place
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,34 @@ def test_a_log_line_shows_no_credentials_of_a_url():
     assert render(Refused("https://bob:hunter2@host/x")) == (
         "Refused; url='https://********@host/x'"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'http(url("http://bob:hunter2@h/") password("hunter2") user("x"))',
+        "password('hunter2')",
+        "password(hunter2)",
+        'api-key(\n  "hunter2"\n) next',
+        'headers("Authorization: Bearer hunter2", "X-Other: 1")',
+        'tls(key-file("a") x-token("hun\\"ter2")) after',
+    ],
+)
+def test_a_mask_in_place_moves_nothing(text):
+    masked = mask_in_place(text)
+    assert "hunter2" not in masked
+    assert "ter2" not in masked
+    assert len(masked) == len(text)
+    assert masked.count("\n") == text.count("\n")
+    for kept in ("next", "after", "X-Other: 1", 'user("x")'):
+        if kept in text:
+            assert masked.index(kept) == text.index(kept)
+
+
+@given(st.text(alphabet="password(\"'):/@\n ahttpAuthorization", max_size=80))
+def test_a_mask_in_place_keeps_the_shape_of_any_text(text):
+    masked = mask_in_place(text)
+    assert len(masked) == len(text)
+    assert [i for i, c in enumerate(text) if c == "\n"] == [
+        i for i, c in enumerate(masked) if c == "\n"
+    ]
