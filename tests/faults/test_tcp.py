@@ -24,7 +24,7 @@ import pytest
 from helpers.black_hole import Hole, black_hole
 from helpers.collector import Collector, numbers
 from helpers.daemon import free_port
-from helpers.laws import LINE_BYTES, broken_laws, flood, settled
+from helpers.laws import LINE_BYTES, WINDOW_MESSAGES, broken_laws, flood, settled
 from helpers.name_server import NameServer
 from helpers.reader import Reader
 from helpers.relay import Load, Relay
@@ -86,6 +86,10 @@ async def test_reset_under_load_resends_exactly_what_was_not_acknowledged(
             connections = [read.split(b"\n")[:-1], *b.connections()]
             assert broken_laws(200_000, connections, losses=1, excused=excused) == []
             await settled(relay, 200_000)
+            # What was sent again is what was not acknowledged, and at most a window.
+            unacked = await relay.series("output_unacked_events_total")
+            assert 0 < unacked <= WINDOW_MESSAGES
+            assert await relay.series("output_resent_events_total") == unacked
 
 
 async def test_fin_under_load_loses_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,12 @@ class Relay:
         answer = await self.daemon.ctl("QUERY", "GET", f"dst.*.{name}")
         return int(answer.rpartition("=")[2])
 
+    async def series(self, name: str) -> int:
+        """Return the only series called ``name`` among those for Prometheus."""
+        page = await self.daemon.ctl("STATS", "PROMETHEUS")
+        (line,) = [item for item in page.split("\n") if f"_{name}{{" in item]
+        return int(float(line.rpartition(" ")[2]))
+
     def said(self, text: str) -> list[str]:
         """Return the events that hold ``text``."""
         return [event for event in self.daemon.events if text in event]

@@ -71,6 +71,8 @@ class Accounts:
         self._memory = metrics.gauge("", legacy=Legacy(*row, "memory_usage"))
         self.flow = metrics.flow(row, has_truncation=True)
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
+        self._resent = metrics.counter("output_resent_events_total", self._labels)
+        self._owed = 0  # went back to the queue and were not sent again yet
         self._switches = metrics.counter("output_server_switches_total", self._labels)
         self._latencies: dict[str, Durations] = {}  # by server
         self._in_flight = metrics.gauge("output_in_flight_events", self._labels)
@@ -170,6 +172,18 @@ class Accounts:
         """A connection ended with records that nobody acknowledged."""
         self._unreachable.value = 1
         self._unacked.value += unacked_count
+        self._owed += unacked_count
+
+    def on_sent(self) -> None:
+        """
+        Something was sent.
+
+        What a lost connection gave back stands first in the queue and is no more than a
+        window: the first sends after the loss send it again.
+        """
+        if self._owed:
+            self._resent.value += self._owed
+            self._owed = 0
 
     def on_switched(self, event: Switched) -> None:
         """Deliveries go on elsewhere; ``event`` says why."""

@@ -263,7 +263,8 @@ class Line:
         self.accounts.on_delivered(count)
 
     def on_sent(self, byte_count: int) -> None:
-        """Tell who shares the queue."""
+        """Count, and tell who shares the queue."""
+        self.accounts.on_sent()
         self._owner.on_sent(byte_count)
 
     def on_session_drained(self, session: Session) -> None:
