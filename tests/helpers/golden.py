@@ -29,7 +29,7 @@ def check_text(path: Path) -> str:
         build_topology(configuration, environment, QueueStore(environment))
     except ConfigError as error:
         return render_diagnostics(error.diagnostics, {path.name: text})
-    return render_diagnostics(tuple(diagnostics.items), {path.name: text})
+    return render_diagnostics(diagnostics.in_order(), {path.name: text})
 
 
 def graph_of_file(path: Path) -> str:

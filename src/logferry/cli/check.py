@@ -109,7 +109,7 @@ def check(
         sys.stderr.write(f"{path}: error: {error}\n")
         return EXIT_BAD_CONFIGURATION
     lint(configuration, diagnostics, disabled)
-    shown = tuple(item for item in diagnostics.items if item.rule not in disabled)
+    shown = tuple(item for item in diagnostics.in_order() if item.rule not in disabled)
     if shown:
         sys.stderr.write(render_diagnostics(shown))
     if graph is not None:

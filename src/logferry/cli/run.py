@@ -129,7 +129,7 @@ def run_daemon(
         sys.stderr.write(f"logferry: cannot prepare the process: {error}\n")
         return EXIT_CANNOT_START
     if diagnostics.items:
-        sys.stderr.write(render_diagnostics(tuple(diagnostics.items)))
+        sys.stderr.write(render_diagnostics(diagnostics.in_order()))
     log = SelfLog(wall_clock, verbosity=Verbosity(verbosity), is_journal=is_journal(2))
 
     globals_ = cast("GlobalOptions", configuration.options)

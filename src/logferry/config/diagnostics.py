@@ -35,6 +35,8 @@ LANGUAGE_RULES = {
 """Rules of warnings that reading itself gives."""
 
 
+_REST = "the rest is not shown: begin with the first"
+
 _RECENT = 50
 """How far back an equal problem is looked for: a block used twice says it twice."""
 
@@ -112,8 +114,7 @@ class Diagnostics:
             self.items.append(item)
         elif self._counts[item.severity] == CONFIG_DIAGNOSTICS_MAX + 1:
             text = f"there are more than {CONFIG_DIAGNOSTICS_MAX} {item.severity}s"
-            hint = "the rest is not shown: begin with the first"
-            self.items.append(Diagnostic(item.severity, text, item.span, hint))
+            self.items.append(Diagnostic(item.severity, text, item.span, _REST))
 
     def leave_out(self, rules: Collection[str]) -> None:
         """Forget the warnings of these rules."""
@@ -127,7 +128,24 @@ class Diagnostics:
     def raise_errors(self) -> None:
         """Raise ``ConfigError`` with everything found if there is an error."""
         if self.has_errors:
-            raise ConfigError(tuple(self.items))
+            raise ConfigError(tuple(self.in_order()))
+
+    def in_order(self) -> list[Diagnostic]:
+        """
+        Return the problems as they follow each other in the user's files.
+
+        They are found in another order: brackets first, then options, then names.
+        """
+        files: dict[str, int] = {}
+
+        def key(item: Diagnostic) -> tuple[bool, int, int, int]:
+            place = item.span
+            while place.origin is not None and place.file.startswith(("scl/", "<")):
+                place = place.origin
+            rank = files.setdefault(place.file, len(files))
+            return item.hint == _REST, rank, place.line, place.column
+
+        return sorted(self.items, key=key)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -113,3 +113,14 @@ def test_no_more_are_shown_than_a_person_reads() -> None:
     )
     assert len(found) == 201
     assert "more than 200 errors" in found[-1]
+
+
+def test_errors_come_in_the_order_of_the_file() -> None:
+    found = complaints(
+        "@version: 4.27\n"
+        "log { source(nobody); };\n"
+        "source s { netwrk(); };\n"
+        "filter f { level(bogus); };\n"
+        "source t { network(port(1); };\n"
+    )
+    assert [item.split(":", 2)[1] for item in found] == ["2", "3", "4", "5"]
