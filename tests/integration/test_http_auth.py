@@ -10,10 +10,13 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from helpers.http_scene import HttpScene
 from helpers.web import Request, Response, WebServer
-from logferry.errors import ConfigError
+from logferry.errors import ConfigError, LogferryError
+from logferry.message.model import UnixNanos
 
 pytestmark = pytest.mark.integration
 
@@ -161,6 +164,83 @@ async def test_gcp_asks_the_metadata_server_of_the_machine(tmp_path: Path):
         (request,) = tokens.requests
         assert (request.method, request.path) == ("GET", "/accounts/robot/token")
         assert request.headers["metadata-flavor"] == "Google"
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> rsa.RSAPrivateKey:
+    """Write a key file and return its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    text = {"client_email": "me@x", "private_key_id": "k", "private_key": pem.decode()}
+    (tmp_path / "key.json").write_text(json.dumps(text))
+    return key
+
+
+def gcp(folder: Path, more: str) -> str:
+    return (
+        f'url("%0/") time-reopen(0.05) cloud-auth(gcp(service-account('
+        f'key("{folder}/key.json") {more})))'
+    )
+
+
+async def test_a_service_account_signs_its_own_tokens(
+    tmp_path: Path, account: rsa.RSAPrivateKey
+):
+    refused = iter([200, 200, 401, 200])
+    options = gcp(tmp_path, 'audience("https://a/") scope("s")')
+    async with HttpScene(tmp_path, options, lambda _: Response(next(refused))) as scene:
+        wall_s = 1_000_000
+        scene.environment.now = lambda: UnixNanos(wall_s * 10**9)
+        await scene.close()
+        await scene.open(options)
+        for _ in range(3):
+            wall_s += 1
+            scene.push([LINE])
+            await scene.settled()
+        tokens = [item.headers["authorization"] for item in scene[0].requests]
+        assert tokens[0] == tokens[1] == tokens[2] != tokens[3]  # after the 401
+        head, claims, signature = tokens[0].removeprefix("Bearer ").split(".")
+        account.public_key().verify(
+            base64.urlsafe_b64decode(signature + "=="),
+            f"{head}.{claims}".encode(),
+            padding.PKCS1v15(),
+            hashes.SHA256(),
+        )
+        assert json.loads(base64.urlsafe_b64decode(claims + "==")) == {
+            "iss": "me@x",
+            "sub": "me@x",
+            "aud": "https://a/",
+            "scope": "s",
+            "iat": 1_000_001,
+            "exp": 1_003_601,
+        }
+
+
+@pytest.mark.usefixtures("account")
+async def test_a_service_accounts_token_is_made_anew_before_its_end(tmp_path: Path):
+    more = 'audience("a") token-validity-duration(1)'
+    async with HttpScene(tmp_path, gcp(tmp_path, more), None) as scene:
+        for _ in range(2):
+            scene.push([LINE])
+            await scene.settled()
+            await asyncio.sleep(1.1)
+        first, second = [item.headers["authorization"] for item in scene[0].requests]
+        assert first != second
+
+
+@pytest.mark.usefixtures("account")
+async def test_a_service_account_needs_an_audience_and_a_good_key(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"neither audience\(\) nor scope\(\)"):
+        async with HttpScene(tmp_path, gcp(tmp_path, ""), None):
+            pass
+    (tmp_path / "key.json").write_text("{}")
+    with pytest.raises(LogferryError, match="is no key file"):
+        async with HttpScene(tmp_path, gcp(tmp_path, 'audience("a")'), None):
+            pass
 
 
 async def test_azure_auth_header_signs_length_type_date_and_path(tmp_path: Path):

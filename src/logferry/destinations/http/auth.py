@@ -3,7 +3,8 @@ Headers that a request needs at the moment it is sent: tokens and signatures.
 
 ``cloud-auth()`` fetches a token (OAuth 2, Azure, Google's metadata server), keeps it
 until shortly before its end, and fetches another one at once when a server answers
-401. ``azure-auth-header()`` signs requests. ``python-http-header()`` calls a class of
+401; accounts with a key make their own (``google.py``). ``azure-auth-header()`` signs
+requests. ``python-http-header()`` calls a class of
 the user's, with the reference's contract::
 
     class Signature:
@@ -34,6 +35,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from logferry.codegen.python.code import find_name
+from logferry.destinations.http.google import ServiceAccount
 from logferry.destinations.http.session import Outgoing, Session
 from logferry.errors import ConnectFailed, ResponseError
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         AzureOptions,
         CloudAuthOptions,
         GcpOptions,
+        GcpServiceAccountOptions,
         GcpUserManagedOptions,
         OAuth2Options,
         PythonHeaderOptions,
@@ -98,13 +101,17 @@ def credentials_of(
     """
     Return what the options ask for.
 
-    Raises ``ResponseError`` when a class of the user's cannot be made.
+    Raises ``ResponseError`` when a class of the user's cannot be made, or a key file
+    cannot be used.
     """
     clock = environment.clock
     found: list[Credentials] = []
     source = _token_source(cast("CloudAuthOptions | None", options.cloud_auth))
     if source is not None:
         found.append(Token(source, clock, context))
+    account = _service_account(cast("CloudAuthOptions | None", options.cloud_auth))
+    if account is not None:
+        found.append(ServiceAccount(account, clock, environment.now))
     azure = cast("AzureHeaderOptions | None", options.azure_auth_header)
     if azure is not None:
         found.append(AzureHeaders(azure, environment.now))
@@ -123,6 +130,15 @@ class TokenSource:
     headers: Mapping[str, str]
     body: bytes
     refresh_offset_s: float = 60.0
+
+
+def _service_account(
+    options: CloudAuthOptions | None,
+) -> GcpServiceAccountOptions | None:
+    gcp = None if options is None else cast("GcpOptions | None", options.gcp)
+    if gcp is None:
+        return None
+    return cast("GcpServiceAccountOptions | None", gcp.service_account)
 
 
 def _token_source(options: CloudAuthOptions | None) -> TokenSource | None:

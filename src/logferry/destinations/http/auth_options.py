@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from importlib.util import find_spec
 
 from logferry.codegen.python.options import ClassOptions, check_class
 from logferry.config.kinds import Block, Enum, Seconds, TextKind, YesNo
@@ -14,6 +15,7 @@ __all__ = [
     "AzureOptions",
     "CloudAuthOptions",
     "GcpOptions",
+    "GcpServiceAccountOptions",
     "GcpUserManagedOptions",
     "OAuth2Options",
     "PythonHeaderOptions",
@@ -87,6 +89,37 @@ class GcpUserManagedOptions(Options):
     )
 
 
+class GcpServiceAccountOptions(Options):
+    """Tokens that a service account of Google's cloud makes with its own key."""
+
+    title = "service-account"
+
+    key = Option(
+        TextKind("a path"), "", doc="The account's key file, JSON.", required=True
+    )
+    audience = Option(TextKind(), "", doc="Whom the token is for (``aud``).")
+    scope = Option(TextKind(), "", doc="What the token is for.")
+    token_validity_duration = Option(
+        Seconds(minimum=1), 3600.0, doc="How long a token is good.", unit="s"
+    )
+
+    def check(self, scope: Scope) -> None:
+        """Report a token that is for nothing, and what is missing to sign it."""
+        span = self.given.get("key", self.span)
+        if not self.audience and not self.scope:
+            scope.diagnostics.error(
+                "service-account() has neither audience() nor scope()",
+                span,
+                'write audience("https://…"), as the service\'s page says',
+            )
+        if find_spec("cryptography") is None:
+            scope.diagnostics.error(
+                "service-account() needs the package cryptography",
+                span,
+                "install logferry[gcp]",
+            )
+
+
 class GcpOptions(Options):
     """Tokens of Google's cloud."""
 
@@ -94,6 +127,9 @@ class GcpOptions(Options):
 
     user_managed_service_account = Option(
         Block(GcpUserManagedOptions), None, doc="The account of the machine."
+    )
+    service_account = Option(
+        Block(GcpServiceAccountOptions), None, doc="An account with a key file."
     )
 
 
