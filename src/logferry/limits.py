@@ -105,6 +105,9 @@ A key per connection of a busy host, for minutes; some 100 MiB with short messag
 CORRELATION_MESSAGES_MAX: Final = 1_000_000
 """Messages in all contexts of one parser; likewise."""
 
+CORRELATION_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Text of the messages in all contexts of one parser; likewise."""
+
 GROUPED_BYTES_MAX: Final = 1024 * 1024
 """A message that ``group-lines()`` makes ends early when it has so many bytes."""
 

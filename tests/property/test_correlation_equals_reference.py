@@ -111,7 +111,7 @@ def _frame(now_s: int, line: tuple[int, str]) -> bytes:
 
 
 @settings(
-    max_examples=int(os.environ.get("LOGFERRY_PAIRS", "300")),
+    max_examples=int(os.environ.get("LOGFERRY_PAIRS", "80")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -7,9 +7,10 @@ live. While no message comes, the wall clock moves it on by what has passed. A c
 ends when its time lies behind: a timeout of 5 ends it in the sixth second after the
 last message. Source: the reference's correlation state.
 
-Limits: a table holds ``CORRELATION_CONTEXTS_MAX`` contexts and
-``CORRELATION_MESSAGES_MAX`` messages. What would be more ends the context that would
-end next before its time, as if it had timed out: nothing is lost, and it is counted.
+Limits: a table holds ``CORRELATION_CONTEXTS_MAX`` contexts with
+``CORRELATION_MESSAGES_MAX`` messages and ``CORRELATION_BYTES_MAX`` of their text. What
+would be more ends the context that would end next before its time, as if it had timed
+out: nothing is lost, and it is counted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from logferry.limits import CORRELATION_CONTEXTS_MAX, CORRELATION_MESSAGES_MAX
+from logferry.limits import (
+    CORRELATION_BYTES_MAX,
+    CORRELATION_CONTEXTS_MAX,
+    CORRELATION_MESSAGES_MAX,
+)
 from logferry.message.batch import Receipt
 
 if TYPE_CHECKING:
@@ -65,6 +70,7 @@ class Context:
     Attributes:
         deadline_s: the second behind which it ends.
         order: contexts of the same second end in this order.
+        size: bytes of text in it.
         receipts: what waits until the context's messages were delivered.
         memo: what else belongs to it: a rule, lines that were joined.
 
@@ -74,6 +80,7 @@ class Context:
     messages: list[Message] = field(default_factory=list)
     deadline_s: int = 0
     order: int = 0
+    size: int = 0
     receipts: list[Receipt] = field(default_factory=list)
     memo: Any = None
     is_open: bool = True
@@ -92,6 +99,7 @@ class Contexts:
         time_s: what time it is by the messages; 0 before the first one.
         ticked_ns: the wall clock at the last message or tick.
         message_count: messages in all contexts.
+        size: bytes of text in all contexts.
         early_count: contexts that ended before their time for want of room.
 
     """
@@ -100,13 +108,16 @@ class Contexts:
         self,
         contexts_max: int = CORRELATION_CONTEXTS_MAX,
         messages_max: int = CORRELATION_MESSAGES_MAX,
+        size_max: int = CORRELATION_BYTES_MAX,
     ) -> None:
         self.time_s = 0
         self.ticked_ns = 0
         self.message_count = 0
+        self.size = 0
         self.early_count = 0
         self._contexts_max = contexts_max
         self._messages_max = messages_max
+        self._size_max = size_max
         self._by_key: dict[Key, Context] = {}
         # Each context has one entry; one that was renewed is put back when found.
         self._queue: list[tuple[int, int, int, Context]] = []
@@ -157,6 +168,12 @@ class Contexts:
         """Put ``message`` into ``context``."""
         context.messages.append(message)
         self.message_count += 1
+        self.grow(context, len(message.message))
+
+    def grow(self, context: Context, size: int) -> None:
+        """Note that ``context`` holds so many bytes more."""
+        context.size += size
+        self.size += size
 
     def close(self, context: Context) -> None:
         """Forget ``context``; whoever ends it looks at its messages."""
@@ -164,6 +181,7 @@ class Contexts:
             context.is_open = False
             del self._by_key[context.key]
             self.message_count -= len(context.messages)
+            self.size -= context.size
 
     def advance(self, message_ns: int, now: UnixNanos) -> list[Context]:
         """Move the clock to a message's time; return the contexts that ended."""
@@ -212,6 +230,7 @@ class Contexts:
         while self._by_key and (
             len(self._by_key) > self._contexts_max
             or self.message_count > self._messages_max
+            or self.size > self._size_max
         ):
             context = self._pop(self._queue[0][0] + 1)
             if context is not None:
@@ -228,6 +247,7 @@ class Contexts:
         self._by_key[context.key] = context
         self._order = max(self._order, context.order)
         self.message_count += len(context.messages)
+        self.size += context.size
         self._number += 1
         heapq.heappush(
             self._queue, (context.deadline_s, context.order, self._number, context)

@@ -37,7 +37,6 @@ class Lines:
 
     rule: LineRule
     lines: list[bytes] = field(default_factory=list)
-    size: int = 0
 
 
 class GroupLines(Correlator):
@@ -73,7 +72,7 @@ class GroupLines(Correlator):
             context = self._open(key)
             verdict = context.memo.rule.first(text)
         self._add(context, message, text if verdict is None else text[:verdict])
-        if verdict is not None or context.memo.size > GROUPED_BYTES_MAX:
+        if verdict is not None or context.size > GROUPED_BYTES_MAX:
             made += self._close(context, now)
         else:
             made += self._finish(self.contexts.make_room(), now)
@@ -92,7 +91,7 @@ class GroupLines(Correlator):
                 rule.following(line)
             else:
                 rule.first(line)
-        return Lines(rule, lines, sum(map(len, lines)))
+        return Lines(rule, lines)
 
     def _open(self, key: Key) -> Context:
         context = self.contexts.open(key, self._timeout_s)
@@ -104,11 +103,10 @@ class GroupLines(Correlator):
         contexts.renew(context, self._timeout_s)
         if context.messages:
             context.messages[0] = message  # only the last one is looked at
+            contexts.grow(context, len(line))
         else:
             contexts.add(context, message)
-        memo: Lines = context.memo
-        memo.lines.append(line)
-        memo.size += len(line)
+        context.memo.lines.append(line)
         self._note(context)
 
     def _close(self, context: Context, now: UnixNanos) -> list[Message]:

@@ -45,6 +45,7 @@ def dump(correlator: Correlator, now: UnixNanos) -> bytes:
                 {
                     "key": [_text(part) for part in context.key],
                     "deadline_s": context.deadline_s,
+                    "size": context.size,
                     "messages": [_row(message) for message in context.messages],
                     "memo": correlator.memo_row(context.memo),
                 }
@@ -71,6 +72,7 @@ def load(correlator: Correlator, data: bytes, receipt: Receipt) -> int:
                 [_message(message) for message in row["messages"]],
                 int(row["deadline_s"]),
                 order,
+                int(row["size"]),
                 memo=correlator.memo_of(row["memo"]),
             )
             for order, row in enumerate(content["contexts"])

@@ -266,6 +266,16 @@ def test_a_full_table_ends_the_context_that_would_end_next() -> None:
     assert len(contexts) == 2
 
 
+def test_a_table_full_of_text_ends_contexts_until_there_is_room() -> None:
+    contexts = Contexts(size_max=10)
+    contexts.advance(NOW, NOW)
+    for name in (b"a", b"b", b"c"):
+        contexts.grow(contexts.open((name,), 5), 4)
+
+    assert [context.id for context in contexts.make_room()] == [b"a"]
+    assert contexts.size == 8
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
