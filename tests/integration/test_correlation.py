@@ -187,6 +187,16 @@ async def test_a_reload_that_fails_goes_on_with_what_waits(tmp_path: Path) -> No
         await wait_for(tmp_path / "out", "a", "b\n 1\n 2")
 
 
+async def test_a_file_that_ends_leaves_nothing_waiting(tmp_path: Path) -> None:
+    append(tmp_path / "in", "a", "b", " 1")
+    text = lines(tmp_path, 3600).replace('in")', 'in" flags(exit-on-eof))')
+    daemon = Daemon(text, tmp_path)
+    await daemon.start()
+    await daemon.wait_for("shutting down")
+    assert await daemon.stop() == 0
+    assert (tmp_path / "out").read_text() == "a;\nb\n 1;\n"
+
+
 async def test_an_embedded_pipeline_gives_out_what_waits_when_it_stops(
     tmp_path: Path,
 ) -> None:

@@ -146,7 +146,7 @@ class Daemon:
             time_zone=local_time_zone(),
             worker_index=options.worker_index,
             worker_count=options.worker_count,
-            stop=self.request_stop,
+            stop=self._stop_at_end,
             state=self._state,
         )
         self.dead_letters = self.environment.dead_letters = SqliteDeadLetters(
@@ -305,6 +305,11 @@ class Daemon:
         if self._stop_requested.is_set():
             self._hurry_requested.set()
         self._stop_requested.set()
+
+    def _stop_at_end(self) -> None:
+        """End the run because the input has ended (``flags(exit-on-eof)``)."""
+        self.environment.is_at_end = True
+        self.request_stop()
 
     @property
     def configuration(self) -> Configuration:

@@ -77,6 +77,7 @@ class Environment:
         credentials: passphrases of private keys.
         left_behind: what drivers that were stopped leave to those that take their
             place in the same process, by persist name.
+        is_at_end: it was asked to stop because the input has ended.
         inbox: where correlations post messages for ``internal()``.
 
     """
@@ -97,6 +98,7 @@ class Environment:
     dead_letters: DeadLetters = field(default_factory=MemoryDeadLetters)
     left_behind: dict[str, object] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
+    is_at_end: bool = False
     inbox: Inbox = field(default_factory=Inbox)
 
     def __post_init__(self) -> None:

@@ -145,10 +145,11 @@ class WaitingRoom:
         """
         Write what waits to the persist store, and let go of its receipts.
 
-        Without a store that outlives the process (embedded) everything ends instead.
+        Everything ends instead without a store that outlives the process (embedded),
+        and when the input has ended (``flags(exit-on-eof)``).
         """
         state, log = self._environment.state, self._environment.log
-        if isinstance(state, MemoryState):
+        if isinstance(state, MemoryState) or self._environment.is_at_end:
             self.flush()
             return
         for name, station in self._stations.items():

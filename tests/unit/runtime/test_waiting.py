@@ -206,6 +206,18 @@ def test_without_a_store_everything_ends_at_the_stop() -> None:
     assert scene.released == ["a"]
 
 
+def test_at_the_end_of_the_input_everything_ends() -> None:
+    store = Store()
+    scene = Scene(state=store)
+
+    scene.hand_in("a")
+    scene.environment.is_at_end = True
+    scene.room.keep()
+
+    assert scene.deliver() == [b"a;"]
+    assert store.values == {}
+
+
 def test_what_cannot_be_read_is_said_and_left_alone() -> None:
     store = Store()
     before = Scene(state=store)
