@@ -216,9 +216,8 @@ class Session:
                 return await self._take_lane(kept.lane, outgoing, origin)
             return await self._request(outgoing, origin)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-            raise TimedOut(
-                str(error) or f"no answer in {outgoing.timeout_s:g} s"
-            ) from (error)
+            limit_s = outgoing.timeout_s or BODY_TIMEOUT_S
+            raise TimedOut(str(error) or f"no answer in {limit_s:g} s") from error
         except aiohttp.ClientSSLError as error:
             raise TlsFailed(f"handshake: {error}") from error
         except aiohttp.ClientConnectorError as error:
