@@ -147,7 +147,7 @@ def test_what_is_refused(tmp_path: Path, text: str, words: str):
         ('method("GET")', "using POST"),
         ("flush-on-worker-key-change(no)", "has no effect"),
         ("ocsp-stapling-verify(yes)", "has no effect"),
-        ('worker-partition-buckets("4")', "has no effect"),
+        ('worker-partition-buckets("4")', "there is no worker-partition-key()"),
     ],
 )
 def test_what_is_warned_of(tmp_path: Path, text: str, words: str):
