@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from logferry.config.nodes import (
 )
 from logferry.config.schema import Options, Scope
 from logferry.config.versions import TEMPLATES_KEEP_BACKSLASHES, Version
+from logferry.records import record
 
 __all__ = [
     "Block",
@@ -83,7 +83,7 @@ def single(
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class YesNo:
     """``yes``/``no``, also ``on``/``off`` and any number."""
 
@@ -107,7 +107,7 @@ class YesNo:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Integer:
     """A whole number within bounds."""
 
@@ -143,14 +143,14 @@ class Integer:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bytes(Integer):
     """A size; units such as ``k``, ``MiB`` are part of the language's numbers."""
 
     what: str = "a size in bytes"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Real:
     """A number, fractions allowed, within bounds."""
 
@@ -179,7 +179,7 @@ class Real:
         return float(value)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seconds:
     """A duration in seconds; fractions allowed."""
 
@@ -205,7 +205,7 @@ class Seconds:
         return float(value)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Milliseconds:
     """A duration given in milliseconds; the value is in seconds."""
 
@@ -225,7 +225,7 @@ class Milliseconds:
         return value / 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextKind:
     """One word, string or number, as text; with ``is_optional`` perhaps nothing."""
 
@@ -247,7 +247,7 @@ class TextKind:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """A list of words or strings, separated by space or comma."""
 
@@ -271,7 +271,7 @@ class Words:
         return tuple(texts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enum:
     """One of a few words; the value is the word in its first spelling."""
 
@@ -301,7 +301,7 @@ class Enum:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flags:
     """A set of known words."""
 
@@ -334,7 +334,7 @@ class Flags:
         return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Permissions:
     """File permissions in octal; empty parentheses mean: leave them alone (-1)."""
 
@@ -357,7 +357,7 @@ class Permissions:
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Port:
     """A port number, or a service name resolved at start."""
 
@@ -396,7 +396,7 @@ def template_of_version(text: str, version: Version) -> str:
 _escaped = re.compile(r"\\(.?)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Template:
     """A template: inline text, the name of a template object, or a type-hinted one."""
 
@@ -426,7 +426,7 @@ class Template:
         return TemplateText(template_of_version(text, scope.version), argument.span)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pairs:
     """``"key" => value`` pairs (also without arrow: ``"key" "value"``)."""
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from logferry.records import record
+
 if TYPE_CHECKING:
     from logferry.config.schema import Options
 
@@ -165,7 +167,7 @@ Argument: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TemplateText:
     """
     A template as written; ``codegen.templates`` gives it its meaning.
@@ -185,7 +187,7 @@ class TemplateText:
 # Filter expressions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class And:
     """All parts hold."""
 
@@ -193,7 +195,7 @@ class And:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Or:
     """One part holds."""
 
@@ -201,7 +203,7 @@ class Or:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Not:
     """The part does not hold."""
 
@@ -209,7 +211,7 @@ class Not:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """``left operator right``; operators as written (``==``, ``ne``, ``<=`` …)."""
 
@@ -219,7 +221,7 @@ class Comparison:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterCall:
     """A filter function with its options read, such as ``program("x" type(glob))``."""
 
@@ -228,7 +230,7 @@ class FilterCall:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterReference:
     """``filter(name)`` inside an expression, with what it refers to."""
 
@@ -243,7 +245,7 @@ FilterExpression: TypeAlias = And | Or | Not | Comparison | FilterCall | FilterR
 # The resolved configuration
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """
     One configured thing of a registered kind: a driver, a parser, a rewrite.
@@ -261,7 +263,7 @@ class Spec:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceGroup:
     """
     A ``source`` statement, named or inline.
@@ -275,7 +277,7 @@ class SourceGroup:
     channels: tuple[Element, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DestinationGroup:
     """
     A ``destination`` statement, named or inline.
@@ -290,14 +292,14 @@ class DestinationGroup:
     channel: LogPath | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """An element: messages of this group enter here."""
 
     group: SourceGroup
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterStep:
     """An element: go on only when the expression holds."""
 
@@ -306,7 +308,7 @@ class FilterStep:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProcessStep:
     """An element: rewrites or parsers in order; a failed parser ends the path."""
 
@@ -316,14 +318,14 @@ class ProcessStep:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deliver:
     """An element: hand the message, as it is now, to this group."""
 
     group: DestinationGroup
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Junction:
     """
     An element: the message enters every branch; what comes out goes on.
@@ -335,7 +337,7 @@ class Junction:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogPath:
     """
     A ``log`` statement, an embedded one, or a ``channel``.
@@ -358,7 +360,7 @@ class LogPath:
 Element: TypeAlias = Sources | FilterStep | ProcessStep | Deliver | Junction | LogPath
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Configuration:
     """
     A whole configuration, ready to build.

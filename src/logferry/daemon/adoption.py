@@ -10,7 +10,6 @@ adoption.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +18,7 @@ from logferry.message.batch import Receipt
 from logferry.queues.files import remove_queue_file
 from logferry.queues.storage import Storage
 from logferry.queues.work import Load, Totals, Work
+from logferry.records import record
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = ["Adoption"]
 _READ_BYTES = 2 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueAdopted(Event):
     """All records of an abandoned file were taken over."""
 
@@ -44,7 +44,7 @@ class QueueAdopted(Event):
     number_of_messages: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AdoptionFailed(Event):
     """The file cannot be read or written."""
 

@@ -25,11 +25,11 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.errors import TransportError
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _ACCEPT_PAUSE_S = 0.1
 _PATH_BYTES_MAX = 107  # sun_path, with its terminating NUL (unix(7))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownCommand(Event):
     """A client sent something that is no command."""
 
@@ -70,7 +70,7 @@ class UnknownCommand(Event):
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StrangerRefused(Event):
     """Somebody who is neither root nor our own user connected."""
 
@@ -80,7 +80,7 @@ class StrangerRefused(Event):
     uid: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandFailed(Event):
     """A command ended in an error that we did not expect: a bug of ours."""
 

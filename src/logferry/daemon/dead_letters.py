@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.message.batch import Receipt
 from logferry.queues.set_aside import is_damage, set_aside
+from logferry.records import record
 from logferry.runtime.stores import DeadLetter
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
@@ -52,7 +53,7 @@ _COLUMNS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLettersDamaged(Event):
     """The file cannot be used."""
 
@@ -64,7 +65,7 @@ class DeadLettersDamaged(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLettersNotSaved(Event):
     """The file cannot be written now."""
 

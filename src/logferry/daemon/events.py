@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartingUp(Event):
     """The daemon runs."""
 
@@ -34,7 +34,7 @@ class StartingUp(Event):
     program: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShuttingDown(Event):
     """The daemon ends."""
 
@@ -45,7 +45,7 @@ class ShuttingDown(Event):
     program: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HurryRequested(Event):
     """A second TERM: nothing more is delivered, what is on disk stays there."""
 
@@ -53,7 +53,7 @@ class HurryRequested(Event):
     text: ClassVar[str] = "Asked twice to stop, ending without further deliveries"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartFailed(Event):
     """A driver cannot start."""
 
@@ -64,7 +64,7 @@ class StartFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkerDied(Event):
     """A worker process ended by itself."""
 
@@ -76,7 +76,7 @@ class WorkerDied(Event):
     restart_in: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkerLeftState(Event):
     """There is the state of a worker that does not run any more."""
 
@@ -89,7 +89,7 @@ class WorkerLeftState(Event):
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReloadRequested(Event):
     """HUP or ``reload``."""
 
@@ -99,7 +99,7 @@ class ReloadRequested(Event):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigurationInitialized(Event):
     """The new configuration runs."""
 
@@ -107,7 +107,7 @@ class ConfigurationInitialized(Event):
     text: ClassVar[str] = "New configuration initialized"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReloadFinished(Event):
     """The reload is over."""
 
@@ -115,7 +115,7 @@ class ReloadFinished(Event):
     text: ClassVar[str] = "Configuration reload finished"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReloadFailed(Event):
     """The new configuration cannot be used; the old one goes on."""
 
@@ -126,7 +126,7 @@ class ReloadFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PidFileFailed(Event):
     """The pid file cannot be written; the daemon runs without one."""
 
@@ -137,7 +137,7 @@ class PidFileFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VerbosityChanged(Event):
     """Somebody asked for more or less of this log."""
 

@@ -10,10 +10,10 @@ teardown before shutdown. ``http()`` runs its own.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.config.hook_options import HookOptions
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _RUN_S_MAX = 30.0
 """A driver waits for its commands, but not for ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HookFailed(Event):
     """A command of ``hook-commands()`` failed."""
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from logferry.queues.memory import MemoryQueue
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Labelled(Protocol):
         """The labels of all its series."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueFull(Event):
     """A queue was full and nothing held its sources back."""
 
@@ -61,7 +62,7 @@ class QueueFull(Event):
     queue_len: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecordsDropped(Event):
     """Records were given up for another reason."""
 

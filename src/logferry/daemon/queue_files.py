@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,6 +22,7 @@ from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
 from logferry.queues.recovery import open_sound
 from logferry.queues.storage import NewerFile, check_version, connect_readonly
+from logferry.records import record
 from logferry.runtime.disk_worker import QueueFile
 from logferry.telemetry.events import Event, Level
 
@@ -42,7 +42,7 @@ _OPENED_AT_ONCE_BYTES = 64 * 1024 * 1024
 """Looking through a larger file may take longer than the event loop should stand."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferElsewhere(Event):
     """The file is not in the configured folder."""
 
@@ -56,7 +56,7 @@ class DiskBufferElsewhere(Event):
     dir: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferNewer(Event):
     """The file is of a later version."""
 

@@ -30,6 +30,7 @@ from logferry.queues.disk import DiskLimits, DiskQueue
 from logferry.queues.files import owner_of
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.recovery import reopen
+from logferry.records import record
 from logferry.runtime.disk_worker import DiskWorker
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, Level
@@ -51,7 +52,7 @@ __all__ = ["QueueStore"]
 _EMPTY_STEP_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferLoaded(Event):
     """A queue file was opened, or saved at the stop."""
 
@@ -69,7 +70,7 @@ class PlainDiskBufferLoaded(DiskBufferLoaded):
     text: ClassVar[str] = "Non-reliable disk-buffer state"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferAbandoned(Event):
     """A queue file belongs to no destination of the configuration."""
 
@@ -81,7 +82,7 @@ class DiskBufferAbandoned(Event):
     number_of_messages: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferUnknown(Event):
     """A file is named like a queue, and cannot be read as one."""
 
@@ -94,7 +95,7 @@ class DiskBufferUnknown(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferStays(Event):
     """A destination without ``disk-buffer()`` has a file with messages."""
 
@@ -108,7 +109,7 @@ class DiskBufferStays(Event):
     number_of_messages: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferNotRemoved(Event):
     """An empty file that nobody needs could not be deleted."""
 
@@ -119,7 +120,7 @@ class DiskBufferNotRemoved(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueMoved(Event):
     """A reload added or removed ``disk-buffer()``."""
 

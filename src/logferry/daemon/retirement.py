@@ -14,6 +14,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class RunningDestination:
     destination: Destination
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DestinationRetired(Event):
     """A destination that is no longer configured has ended."""
 
@@ -49,7 +50,7 @@ class DestinationRetired(Event):
     left_in_queue: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LeftBehind(Event):
     """A destination ended before its queue was empty."""
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.queues.set_aside import is_damage, set_aside
+from logferry.records import record
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SAVE_DELAY_S = 0.2
 _RETRY_DELAY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateDamaged(Event):
     """The persist file cannot be used."""
 
@@ -49,7 +49,7 @@ class StateDamaged(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateNotSaved(Event):
     """The persist file cannot be written now; it is tried again."""
 

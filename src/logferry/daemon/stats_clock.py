@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 from logferry.telemetry.flows import SAMPLE_INTERVAL_S
 
@@ -33,7 +33,7 @@ _NEWS_INTERVAL_S = 1.0
 """Drops of one kind are said once in so long, with their number."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogStatistics(Event):
     """All rows of the classic CSV at one moment."""
 

@@ -6,10 +6,10 @@ The driver does each at once and answers with facts; it decides nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from logferry.policy.pool import Server
+from logferry.records import record
 
 __all__ = [
     "Abandon",
@@ -23,28 +23,28 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connect:
     """Open a connection; answer with ``on_connected`` or ``on_connect_failed``."""
 
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Abandon:
     """Give up the attempt that is under way; it must not answer any more."""
 
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drain:
     """Send nothing new on the connection; close it when all is acknowledged."""
 
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Probe:
     """
     Open a connection on trial; answer with ``on_probe_result``.
@@ -57,21 +57,21 @@ class Probe:
     is_bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CloseProbe:
     """The probe's connection is not needed: close it."""
 
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelProbe:
     """Give up the probe that is under way; it must not answer any more."""
 
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Adopt:
     """The probe's connection becomes the connection."""
 

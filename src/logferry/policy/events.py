@@ -7,9 +7,9 @@ better server, ``failback(to(best))``), a last tag ``server`` names it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level, tag
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrimaryAgain(Event):
     """Round robin: the list is at its end."""
 
@@ -36,7 +36,7 @@ class PrimaryAgain(Event):
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FirstFailoverAgain(Event):
     """Failback: the list is at its end; the primary is left to the probes."""
 
@@ -49,7 +49,7 @@ class FirstFailoverAgain(Event):
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrimaryInaccessible(Event):
     """Failback: the primary is left and probed from now on."""
 
@@ -63,7 +63,7 @@ class PrimaryInaccessible(Event):
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FailoverInaccessible(Event):
     """Any other step to the next server of the list."""
 
@@ -77,7 +77,7 @@ class FailoverInaccessible(Event):
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeStarted(Event):
     """A probe of a server we would rather use."""
 
@@ -87,7 +87,7 @@ class ProbeStarted(Event):
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeSucceeded(Event):
     """A probe was answered."""
 
@@ -98,7 +98,7 @@ class ProbeSucceeded(Event):
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeFailed(Event):
     """A probe was not answered: the count starts anew."""
 
@@ -109,7 +109,7 @@ class ProbeFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PrimaryStable(Event):
     """Enough probes were answered: the last one's connection is used from now on."""
 
@@ -120,7 +120,7 @@ class PrimaryStable(Event):
     server: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MovedAway(Event):
     """The server in use works, but was drained or is no member any more."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["TargetFailed", "TargetPardoned", "TargetRecovered"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetFailed(Event):
     """A target is not used until it is tried again."""
 
@@ -22,7 +22,7 @@ class TargetFailed(Event):
     retry_after_s: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetRecovered(Event):
     """A target that had failed takes batches again."""
 
@@ -31,7 +31,7 @@ class TargetRecovered(Event):
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetPardoned(Event):
     """A target was suspected, but the request was to blame."""
 

@@ -30,6 +30,7 @@ from logferry.queues.arrived import save_arrived
 from logferry.queues.recovery import RecoveryStopped
 from logferry.queues.storage import NoRoom
 from logferry.queues.work import Done, Health, Urgency
+from logferry.records import record
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
 
@@ -66,7 +67,7 @@ _PROGRESS_S = 5.0
 """A recovery that takes longer says how far it is, so often."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferFailed(Event):
     """The disk does not take or give records now."""
 
@@ -78,7 +79,7 @@ class DiskBufferFailed(Event):
     consequence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferWorksAgain(Event):
     """The disk works again."""
 
@@ -87,7 +88,7 @@ class DiskBufferWorksAgain(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferDamaged(Event):
     """A queue file had to be replaced."""
 
@@ -102,7 +103,7 @@ class DiskBufferDamaged(Event):
     exact: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryProgress(Event):
     """A damaged file is read and copied."""
 
@@ -114,7 +115,7 @@ class RecoveryProgress(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryPutOff(Event):
     """The daemon ends before a file is recovered."""
 
@@ -126,7 +127,7 @@ class RecoveryPutOff(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferRowDamaged(Event):
     """A row does not match its checksum."""
 
@@ -137,7 +138,7 @@ class DiskBufferRowDamaged(Event):
     first: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecordsLost(Event):
     """The file was read to its end and held less than it should."""
 
@@ -148,7 +149,7 @@ class RecordsLost(Event):
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskBufferNotSaved(Event):
     """The daemon ends and the disk does not take what is left."""
 

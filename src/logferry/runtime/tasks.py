@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, EventLog, Level
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TaskCrashed", "Tasks"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskCrashed(Event):
     """A background task ended with an exception nobody foresaw."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["ContextsKept", "ContextsLost", "ContextsRestored"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContextsKept(Event):
     """Contexts were open when the daemon stopped."""
 
@@ -20,7 +20,7 @@ class ContextsKept(Event):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContextsRestored(Event):
     """They wait on."""
 
@@ -30,7 +30,7 @@ class ContextsRestored(Event):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContextsLost(Event):
     """What was kept cannot be read."""
 

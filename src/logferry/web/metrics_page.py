@@ -11,11 +11,11 @@ than the daemon's whole start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.daemon.stats import render_exposition
 from logferry.errors import LogferryError, TransportError
+from logferry.records import record
 from logferry.telemetry.events import Event
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = ["MetricsPage", "page_of"]
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MetricsPageOpened(Event):
     """The page can be read."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["FileFailed", "FileWorksAgain", "SpuriousPath"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileFailed(Event):
     """A file cannot be opened or written; its records wait."""
 
@@ -23,7 +23,7 @@ class FileFailed(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileWorksAgain(Event):
     """A file that failed takes records again."""
 
@@ -33,7 +33,7 @@ class FileWorksAgain(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpuriousPath(Event):
     """A file name made of macros leaves its folder; its records are dropped."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestFailed(Event):
     """No answer: refused, timed out, reset, no HTTP."""
 
@@ -38,7 +39,7 @@ class RequestFailed(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Status(Event):
     """An answer that is no success."""
 
@@ -98,7 +99,7 @@ class StatusUnknown(_Status):
     text: ClassVar[str] = "http: Unknown HTTP response code"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HandledByResponseAction(Event):
     """``response-action()`` decided."""
 
@@ -111,7 +112,7 @@ class HandledByResponseAction(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlternativeTarget(Event):
     """A batch goes on to another target."""
 
@@ -124,7 +125,7 @@ class AlternativeTarget(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WaitingForTarget(Event):
     """Nobody is left to ask; the batch waits."""
 
@@ -139,7 +140,7 @@ class WaitingForTarget(Event):
     batch_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchDropped(Event):
     """Messages that nobody will ever take are gone."""
 
@@ -152,7 +153,7 @@ class BatchDropped(Event):
     batch_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RetriesExhausted(Event):
     """A batch was tried ``retries()`` times."""
 
@@ -167,7 +168,7 @@ class RetriesExhausted(Event):
     batch_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MessageCondemned(Event):
     """A message that servers reject is a dead letter now."""
 
@@ -180,7 +181,7 @@ class MessageCondemned(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeUnanswered(Event):
     """An active health check failed."""
 
@@ -192,7 +193,7 @@ class ProbeUnanswered(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BucketsUnreadable(Event):
     """``worker-partition-buckets()`` did not become a number; told once."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["OutletFailed", "OutletGone", "OutletWorks"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutletFailed(Event):
     """A pipe, program or socket cannot be opened or written; records wait."""
 
@@ -23,7 +23,7 @@ class OutletFailed(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutletGone(Event):
     """A destination ended for good; records wait for another configuration."""
 
@@ -35,7 +35,7 @@ class OutletGone(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutletWorks(Event):
     """A destination that failed takes records again."""
 

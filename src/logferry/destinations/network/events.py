@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionEstablished(Event):
     """A server is connected, TLS handshake included."""
 
@@ -32,7 +32,7 @@ class ConnectionEstablished(Event):
     local: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionFailed(Event):
     """An attempt failed."""
 
@@ -44,7 +44,7 @@ class ConnectionFailed(Event):
     time_reopen: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionClosed(Event):
     """The server ended the connection."""
 
@@ -56,7 +56,7 @@ class ConnectionClosed(Event):
     unacked: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionBroken(Event):
     """The connection ended in an error."""
 
@@ -69,7 +69,7 @@ class ConnectionBroken(Event):
     unacked: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Switched(Event):
     """Deliveries go on at another server than before."""
 
@@ -83,7 +83,7 @@ class Switched(Event):
     resent: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrainRemembered(Event):
     """Servers are out of use because an operator said so, maybe long ago."""
 
@@ -96,7 +96,7 @@ class DrainRemembered(Event):
     servers: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HandoffOnly(Event):
     """This system cannot say what the peer's kernel acknowledged."""
 
@@ -108,7 +108,7 @@ class HandoffOnly(Event):
     driver: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MembersChanged(Event):
     """A name stands for other servers than before."""
 
@@ -120,7 +120,7 @@ class MembersChanged(Event):
     ttl: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NameUnresolved(Event):
     """Nobody can say which servers a name stands for; the known ones remain."""
 
@@ -134,7 +134,7 @@ class NameUnresolved(Event):
     retry: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpoofingRefused(Event):
     """We may not send with others' addresses; records go out with our own."""
 

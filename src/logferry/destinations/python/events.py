@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["PythonDestinationFailed", "PythonDestinationNotConnected"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PythonDestinationFailed(Event):
     """A method of the class raised an exception, or reported an error."""
 
@@ -24,7 +24,7 @@ class PythonDestinationFailed(Event):
     time_reopen: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PythonDestinationNotConnected(Event):
     """``open()`` said no."""
 

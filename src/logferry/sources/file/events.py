@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileNotFound(Event):
     """A followed file does not exist; it is looked for again and again."""
 
@@ -28,7 +28,7 @@ class FileNotFound(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileNotReadable(Event):
     """A file exists, but cannot be opened or read."""
 
@@ -39,7 +39,7 @@ class FileNotReadable(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileOpened(Event):
     """A file is read from an offset."""
 
@@ -50,7 +50,7 @@ class FileOpened(Event):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileMoved(Event):
     """The path names another file now; the old one is read to its end."""
 
@@ -61,7 +61,7 @@ class FileMoved(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileTruncated(Event):
     """A file was cut or written anew in place; it is read from its beginning."""
 
@@ -70,7 +70,7 @@ class FileTruncated(Event):
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PositionLost(Event):
     """A file that was not read to its end is gone; messages may be missing."""
 
@@ -84,7 +84,7 @@ class PositionLost(Event):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilesExceeded(Event):
     """More files match than ``max-files()``; the rest waits."""
 
@@ -98,7 +98,7 @@ class FilesExceeded(Event):
     max_files: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InotifyUnavailable(Event):
     """The kernel does not tell of changes; files are looked at every so often."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionAccepted(Event):
     """A client connected."""
 
@@ -33,7 +33,7 @@ class ConnectionAccepted(Event):
     local: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionClosed(Event):
     """A client went away."""
 
@@ -44,7 +44,7 @@ class ConnectionClosed(Event):
     local: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WindowTooSmall(Event):
     """What each connection gets of ``log-iw-size()`` is less than the least."""
 
@@ -61,7 +61,7 @@ class WindowTooSmall(Event):
     window: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConnectionRejected(Event):
     """More clients than ``max-connections()``."""
 
@@ -77,7 +77,7 @@ class ConnectionRejected(Event):
     max: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InvalidFrameHeader(Event):
     """A client breaks RFC 6587 octet counting; the connection is closed."""
 
@@ -89,7 +89,7 @@ class InvalidFrameHeader(Event):
     local_addr: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InvalidProxyHeader(Event):
     """A client begins without a PROXY protocol header; the connection is closed."""
 
@@ -101,7 +101,7 @@ class InvalidProxyHeader(Event):
     local_addr: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrameTooLarge(Event):
     """A frame is longer than ``log-msg-size()``; the connection is closed."""
 
@@ -113,7 +113,7 @@ class FrameTooLarge(Event):
     local_addr: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TlsReadFailed(Event):
     """The TLS handshake or record layer of a client failed."""
 
@@ -125,7 +125,7 @@ class TlsReadFailed(Event):
     peer_addr: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReadFailed(Event):
     """The operating system could not read from a client."""
 
@@ -136,7 +136,7 @@ class ReadFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceSuspended(Event):
     """The window of a connection is full: reading stops until something is acked."""
 
@@ -147,7 +147,7 @@ class SourceSuspended(Event):
     client: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceResumed(Event):
     """The window of a connection has room again."""
 
@@ -158,7 +158,7 @@ class SourceResumed(Event):
     client: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyLocked(Event):
     """The source stays closed until the passphrase of its key is given."""
 

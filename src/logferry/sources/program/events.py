@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["ProgramEnded", "ProgramNotFound", "ProgramNotStarted"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramEnded(Event):
     """A program ended; it is started again."""
 
@@ -21,7 +21,7 @@ class ProgramEnded(Event):
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramNotFound(Event):
     """The shell knows no such command (127); it is not started again."""
 
@@ -31,7 +31,7 @@ class ProgramNotFound(Event):
     cmdline: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramNotStarted(Event):
     """There is no room for another process, or no descriptor."""
 

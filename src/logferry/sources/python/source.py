@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from logferry.codegen.python.classes import FetchResult
@@ -22,6 +21,7 @@ from logferry.config.kinds import Seconds
 from logferry.config.schema import FromGlobal, Option
 from logferry.message.model import Origin, Stamp
 from logferry.message.timestamps import local_offset
+from logferry.records import record
 from logferry.sources.base import SourceKind
 from logferry.sources.options import SourceOptions
 from logferry.syslog.reception import Reception
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "PythonSource", "PythonSourceOptions"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PythonSourceFailed(Event):
     """The class raised an exception or could not be made."""
 

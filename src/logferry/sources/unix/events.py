@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
 __all__ = ["OptionalSocketFailed"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OptionalSocketFailed(Event):
     """A socket with ``optional(yes)`` cannot be made; the rest goes on."""
 
