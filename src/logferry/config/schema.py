@@ -33,6 +33,7 @@ from logferry.config.nodes import (
     FilterExpression,
     Operator,
     Span,
+    Word,
 )
 
 __all__ = ["ByVersion", "FromGlobal", "Kind", "Option", "Options", "Registry", "Scope"]
@@ -348,7 +349,18 @@ class Options:
     ) -> None:
         option = next((item for item in cls.table().values() if item.positional), None)
         if option is None:
-            for argument in arguments:
+            names = cls.by_name()
+            rest = iter(arguments)
+            for argument in rest:
+                name = getattr(argument, "text", "").lower().replace("_", "-")
+                if isinstance(argument, Word) and name in names:
+                    value = getattr(next(rest, None), "text", "…")
+                    scope.diagnostics.error(
+                        f"the value of {name} stands in parentheses",
+                        argument.span,
+                        f"write {name}({value})",
+                    )
+                    continue
                 scope.diagnostics.error(
                     f"unexpected value in {cls.title or scope.path}",
                     argument.span,

@@ -124,3 +124,10 @@ def test_errors_come_in_the_order_of_the_file() -> None:
         "source t { network(port(1); };\n"
     )
     assert [item.split(":", 2)[1] for item in found] == ["2", "3", "4", "5"]
+
+
+def test_a_value_without_parentheses_is_one_error_with_the_way_to_write_it() -> None:
+    found = complaints("@version: 4.27\noptions { keep_hostname yes; };\n")
+    assert len(found) == 1
+    assert "the value of keep-hostname stands in parentheses" in found[0]
+    assert "write keep-hostname(yes)" in found[0]
