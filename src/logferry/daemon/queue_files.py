@@ -112,18 +112,18 @@ class QueueFiles:
         """
         Open the file that ``name`` has from earlier, when messages wait in it.
 
-        An empty one is deleted. Raises like ``open``.
+        An empty one is deleted; one that is not there now (its disk may be mounted
+        later) stays known. Raises like ``open``.
         """
         path = self._known(name)
-        if path is None or path in self.used:
-            return None
         try:
-            found = owner_of(path) if path.exists() else None
-            if not path.exists() or (found is not None and not found[1].count):
-                self._lock(path.parent)
-                self.forget(name, path)
+            if path is None or path in self.used or not path.exists():
                 return None
             self._lock(path.parent)
+            found = owner_of(path)
+            if found is not None and not found[1].count:
+                self.forget(name, path)
+                return None
             file = QueueFile(path, name, path.suffix == ".rqf")
             _open_sound(file)
         except NewerFile as error:

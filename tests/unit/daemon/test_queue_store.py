@@ -163,3 +163,34 @@ async def test_nothing_is_accepted_into_a_file_that_was_deleted(
     queue.ack(lease.token)
     assert len(settled) == 2, "delivered is as good as durable"
     await store.close()
+
+
+@pytest.mark.parametrize("waiting", [0, 2])
+async def test_a_file_left_over_is_used_until_it_is_empty_then_deleted(
+    environment, tmp_path, waiting
+) -> None:
+    path = tmp_path / "syslog-ng-00000.rqf"
+    direct = DirectQueue(path)
+    if waiting:
+        direct.push([b"1\n"] * waiting)
+    direct.close()
+    environment.state.put("queue/q", bytes(path))
+    store = QueueStore(environment)
+    queue = store.make("q", Driver(Choice()))
+    assert isinstance(queue, MemoryQueue) is not bool(waiting)
+    assert queue.count == waiting
+    assert path.exists() is bool(waiting)
+    assert (environment.state.get("queue/q") is None) is not bool(waiting)
+    await store.close()
+
+
+async def test_a_file_on_a_disk_that_is_not_mounted_is_not_forgotten(
+    environment, tmp_path
+) -> None:
+    path = tmp_path / "not there" / "syslog-ng-00000.rqf"
+    environment.state.put("queue/q", bytes(path))
+    store = QueueStore(environment)
+    assert isinstance(store.make("q", Driver(Choice())), MemoryQueue)
+    assert environment.state.get("queue/q") == bytes(path)
+    assert not path.parent.exists()
+    await store.close()
