@@ -31,6 +31,7 @@ __all__ = [
     "NameService",
     "Service",
     "Services",
+    "has_route",
     "numeric_family",
     "split_server",
 ]
@@ -185,6 +186,17 @@ async def _ask_system(name: str, family: socket.AddressFamily) -> Addresses:
         raise ConnectFailed(f"cannot resolve '{name}': {error}") from error
     addresses = {str(item[4][0]) for item in found}
     return Addresses(tuple(sorted(addresses)), SYSTEM_TTL_S)
+
+
+def has_route(family: socket.AddressFamily) -> bool:
+    """Tell whether this machine has a way to addresses of ``family`` beyond itself."""
+    far_away = "2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((far_away, _DNS_PORT))  # UDP: nothing is sent
+    except OSError:
+        return False
+    return True
 
 
 def numeric_family(text: str) -> socket.AddressFamily | None:

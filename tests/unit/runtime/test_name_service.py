@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
 
 from helpers.name_server import NameServer
 from logferry.errors import ConnectFailed
+from logferry.runtime import name_service
 from logferry.runtime.name_service import (
     TTL_MAX_S,
     TTL_MIN_S,
@@ -100,3 +102,14 @@ def test_numeric_addresses_are_told_from_names():
     assert numeric_family("192.0.2.1") is socket.AF_INET
     assert numeric_family("fe80::1%eth0") is socket.AF_INET6
     assert numeric_family("logs.example") is None
+
+
+def test_a_family_without_a_route_is_known(monkeypatch: pytest.MonkeyPatch):
+    class Unreachable(socket.socket):
+        def connect(self, address: object) -> None:
+            if self.family == socket.AF_INET6:
+                raise OSError(errno.ENETUNREACH, "connect")
+
+    monkeypatch.setattr(socket, "socket", Unreachable)
+    assert name_service.has_route(socket.AF_INET)
+    assert not name_service.has_route(socket.AF_INET6)

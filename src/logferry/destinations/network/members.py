@@ -57,7 +57,8 @@ class Members:
         entries: the configured list.
         endpoints: how to connect.
         names: asked for live entries.
-        families: which addresses are wanted, the preferred ones first.
+        families: tells which addresses are wanted, the preferred ones first; asked at
+            each lookup, because interfaces come and go.
         environment: clock and log.
         owner: the destination's id, for events.
 
@@ -68,7 +69,7 @@ class Members:
         entries: tuple[Entry, ...],
         endpoints: Endpoints,
         names: NameService,
-        families: Sequence[socket.AddressFamily],
+        families: Callable[[], Sequence[socket.AddressFamily]],
         environment: Environment,
         *,
         owner: str,
@@ -173,13 +174,14 @@ class Members:
         Of a family about which nobody answers those known before remain. Raises
         ``ConnectFailed`` when nothing is found out about any.
         """
+        families = self._families()
         results = await asyncio.gather(
-            *(self._names.addresses(host, family) for family in self._families),
+            *(self._names.addresses(host, family) for family in families),
             return_exceptions=True,
         )
         addresses: list[str] = []
         lifetimes_s = []
-        for family, result in zip(self._families, results, strict=True):
+        for family, result in zip(families, results, strict=True):
             if isinstance(result, Addresses):
                 addresses += result.addresses
                 lifetimes_s.append(result.ttl_s)

@@ -16,7 +16,7 @@ from logferry.policy.backoff import Backoff
 from logferry.policy.failover import FailoverPlan, Strategy
 from logferry.policy.prober import ProbePlan
 from logferry.runtime import kernel_ack
-from logferry.runtime.name_service import NameService
+from logferry.runtime.name_service import NameService, has_route
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -94,16 +94,22 @@ class Setup:
             self.entries,
             Endpoints(self._options, self.entries),
             NameService(failover.name_servers if failover is not None else ()),
-            self._families(),
+            self._families,
             environment,
             owner=self._spec.id,
         )
 
     def _families(self) -> tuple[socket.AddressFamily, ...]:
-        """Return the families of ``ip-protocol()``; both where it says nothing."""
+        """
+        Return the families of ``ip-protocol()``.
+
+        Where it says nothing, those that this machine has a route to: an address that
+        cannot be reached would cost a turn of the list each time.
+        """
         if "ip_protocol" in self._options.given or self._spec.kind.endswith("6"):
             return (self._options.family,)
-        return socket.AF_INET, socket.AF_INET6
+        both = (socket.AF_INET, socket.AF_INET6)
+        return tuple(filter(has_route, both)) or both
 
     def plan(self) -> FailoverPlan:
         """Return what the failover policy needs to know."""

@@ -68,7 +68,7 @@ class Stage:
             entries,
             Endpoints(spec.options, entries),  # type: ignore[arg-type]
             self.names,  # type: ignore[arg-type]
-            (socket.AF_INET, socket.AF_INET6),
+            lambda: (socket.AF_INET, socket.AF_INET6),
             environment,
             owner="d#0",
         )
