@@ -574,12 +574,15 @@ class HttpDestinationOptions(
         name = f"worker-partition-{'buckets' if buckets else 'autoscaling'}()"
         if self.worker_partition_key is None:
             scope.diagnostics.warning(
-                f"{name} divides keys, and there is no worker-partition-key()", span
+                f"{name} divides keys, and there is no worker-partition-key()",
+                span,
+                rule="no-effect",
             )
         elif self.ordered:
             scope.diagnostics.warning(
                 f"{name} is void with ordered(yes): a key has one worker at a time",
                 span,
+                rule="no-effect",
             )
 
 
