@@ -127,7 +127,7 @@ def read_app_parser(
         if token.type != "COMMA":
             diagnostics.error(f"unexpected '{token.text}' in app-parser()", token.span)
     for name, inside in calls:
-        key = argument_name(name.text).replace("_", "-")
+        key = argument_name(name.text).lower().replace("_", "-")
         value = text_of_tokens(inside)
         if key == "topic":
             found.topic = value

@@ -56,7 +56,7 @@ CONTEXTS = (
 )
 """Where a block may be used; the last two are the inside of a driver's parentheses."""
 
-VARARGS = "__varargs__"
+VARARGS = "__VARARGS__"
 
 BUILT_IN_BLOCKS = {("source", "system"): "logferry.scl.generators:system"}
 """Blocks that are there without the library, by context and name; who makes them."""
@@ -95,7 +95,7 @@ class BlockDefinition:
 
 def argument_name(text: str) -> str:
     """Return the one spelling of an argument's name: ``-`` and ``_`` are the same."""
-    return text.lower().replace("-", "_")
+    return text.replace("-", "_")
 
 
 def split_calls(

@@ -230,3 +230,16 @@ def test_a_python_function_generates_configuration(
     assert drivers(configuration) == ["a", "b"]
     options = configuration.destinations["d"].drivers[1].options
     assert options.template.text == '$HOST "x"'  # type: ignore[attr-defined]
+
+
+def test_names_of_arguments_are_told_apart_by_case() -> None:
+    configuration, _ = loaded(
+        '@define PORT "5140"\n'
+        'block destination peer(port("`PORT`")) { network("a" port(`port`)); };\n'
+        "destination d { peer(); };\ndestination e { peer(port(7)); };"
+    )
+    ports = [
+        configuration.destinations[name].drivers[0].options.port  # type: ignore[attr-defined]
+        for name in "de"
+    ]
+    assert ports == [5140, 7]
