@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import time
 
 import pytest
@@ -49,3 +51,18 @@ async def test_a_peer_that_does_not_read_gets_the_grace_once(tmp_path, kind) -> 
         took_s = time.monotonic() - started
     assert daemon.returncode == 0
     assert GRACE_S - 0.5 < took_s < GRACE_S + MARGIN_S
+
+
+async def test_whoever_asks_again_and_again_gets_a_good_end(tmp_path) -> None:
+    """Until the very last moment: no signal kills a daemon that is ending."""
+    driver = DRIVERS["network"].format(port=free_port("127.0.0.1"))
+    text = CONFIG.format(grace=1, input=free_port("127.0.0.1"), destination=driver)
+    for _ in range(3):
+        daemon = Daemon(text, tmp_path)
+        await daemon.start()
+        assert daemon._process is not None
+        while daemon._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                daemon.signal(signal.SIGTERM)
+            await asyncio.sleep(0.0005)
+        assert await daemon.stop() == 0

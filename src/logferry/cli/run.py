@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
@@ -146,7 +147,10 @@ def run_daemon(
     async def live() -> None:
         # A worker of a crew serves no page: the supervisor does, for all of them.
         make_page = page_of if options.worker_count == 1 else None
-        await Daemon(options, log, on_ready, make_page).run(configuration)
+        try:
+            await Daemon(options, log, on_ready, make_page).run(configuration)
+        finally:
+            _ignore_signals()
 
     try:
         lock = _take_state(options)
@@ -164,6 +168,14 @@ def run_daemon(
         return EXIT_CANNOT_START
     lock.release()
     return EXIT_GOOD
+
+
+def _ignore_signals() -> None:
+    """Let nobody's impatience turn an end in good order into a death by signal."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _counters_of(crew: Crew) -> str:
