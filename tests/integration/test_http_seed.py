@@ -97,6 +97,8 @@ async def test_a_refused_connection_fails_over(tmp_path: Path):
         scene.send(100)
         await scene.settled()
         assert sorted(numbers(scene[1].lines)) == list(range(100))
+        reason = f"cannot connect to 127.0.0.1:{scene[0].port}: Connection refused"
+        assert any(reason in line for line in scene.log.lines())
 
 
 async def test_after_the_recovery_timeout_the_endpoint_is_tried_and_restored(

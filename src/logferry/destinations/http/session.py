@@ -13,6 +13,7 @@ about the server, so such a request is sent once more on a new connection.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -221,7 +222,7 @@ class Session:
         except aiohttp.ClientSSLError as error:
             raise TlsFailed(f"handshake: {error}") from error
         except aiohttp.ClientConnectorError as error:
-            raise ConnectFailed(str(error)) from error
+            raise ConnectFailed(_why_not_connected(error)) from error
         except (
             aiohttp.ClientError,
             HttpProcessingError,
@@ -321,6 +322,14 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     """Yield ``body`` in pieces."""
     for start in range(0, len(body), _WHOLE_BODY_BYTES):
         yield body[start : start + _WHOLE_BODY_BYTES]
+
+
+def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
+    """Return aiohttp's error without what only aiohttp's authors want to know."""
+    code = error.os_error.errno
+    # Those of names are negative and have a text of their own.
+    why = os.strerror(code) if code and code > 0 else str(error.os_error)
+    return f"cannot connect to {error.host}:{error.port}: {why}"
 
 
 def _without_secrets(headers: CIMultiDict[str]) -> CIMultiDict[str]:
