@@ -9,12 +9,20 @@ functions, whose values the compatibility tables check, are the program's own.
 from __future__ import annotations
 
 import copy
+import ipaddress
 import operator
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.naive_correlation import NaivePlace
+from helpers.reference_rewrites import (
+    REWRITES_OF_ONE_VALUE,
+    change_group,
+    change_zone,
+    rename,
+)
 from logferry.codegen.compare import compare_pairs
 from logferry.codegen.conditions import read_condition
 from logferry.codegen.correlation.kinds import correlates
@@ -67,6 +75,15 @@ _ATTRIBUTES = {
     "MESSAGE": "message",
     "MSGONLY": "message",
 }
+
+
+def _is_in_net(network: str, kind: str, origin: Origin) -> bool:
+    """Tell whether the sender is in a network; a sender without address is local."""
+    local = "127.0.0.1" if kind == "netmask" else "::1"
+    address = ipaddress.ip_address(origin.peer_ip.decode() or local)
+    return address in ipaddress.ip_network(network, strict=False)
+
+
 _OPERATORS = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -102,6 +119,7 @@ class Reference:
             filters=self.configuration.filters,
             templates=self.configuration.templates,
             version=self.configuration.version,
+            run_id=self.context.run_id,
         )
         self.delivered = {}
 
@@ -266,7 +284,7 @@ class Reference:
                     printed += value or default.encode()
                 case Function("format-json" | "format-flat-json"):
                     printed += formatter_of(part, macros)(message)
-                case Function("sanitize"):
+                case Function("sanitize" | "format-welf"):
                     printed += template_of(part, macros)(message)
                 case Function("if", (_, yes, no), (text, *_)):
                     holds = self.holds(read_condition(text, macros), message)
@@ -335,6 +353,11 @@ class Reference:
                 return message.pri % 8 in options.codes
             case "facility":
                 return message.pri // 8 in options.codes
+            case "netmask" | "netmask6":
+                return _is_in_net(options.network, name, message.origin)
+            case "in-list":
+                lines = Path(options.file).read_bytes().splitlines()
+                return self.value(options.value, message) in lines
             case "tags":
                 return any(tag.encode() in message.tags for tag in options.names)
             case "program" | "host" | "message":
@@ -373,15 +396,33 @@ class Reference:
                 new = self.substituted(options, message)
                 if new != self.value(name, message):
                     self.assign(name, new, "", message)
-            case "set-tag":
-                tag = self.expand(options.template.text, message, self.macros)
-                if tag not in message.tags:
-                    message.tags.append(tag)
             case "unset":
                 self.unset(options.value, message)
+            case "unset-matches":
+                REWRITES_OF_ONE_VALUE["set-matches"](message, b"")
+            case "rename":
+                rename(message, *options.names)
+            case "groupunset":
+                change_group(message, options.values, None)
+            case "guess-time-zone":
+                change_zone(message, spec.kind, options, b"")
+            case _ if options.template is not None:
+                value = self.expand(options.template.text, message, self.macros)
+                self.change(spec.kind, options, value, message)
             case _:
                 raise AssertionError(spec.kind)
         return True
+
+    @staticmethod
+    def change(kind: str, options: Any, value: bytes, message: Message) -> None:
+        """Run a rewrite that takes the value of a template."""
+        match kind:
+            case "groupset":
+                change_group(message, options.values, value)
+            case "fix-time-zone" | "set-time-zone":
+                change_zone(message, kind, options, value)
+            case _:
+                REWRITES_OF_ONE_VALUE[kind](message, value)
 
     def substituted(self, options: Any, message: Message) -> bytes:
         """Return the value with what matches replaced; ``$1`` … are set by the way."""
@@ -501,10 +542,13 @@ def template_of(part: Function, macros: MacroContext) -> Any:
 
 def _matches(options: Any, text: bytes) -> bool:
     pattern, flags = options.pattern.encode(), options.flags
+    ignores_case = bool(flags & {"ignore-case", "icase"})
     if options.type == "string":
+        if ignores_case:
+            pattern, text = pattern.lower(), text.lower()
         if "substring" in flags:
             return pattern in text
         return text.startswith(pattern) if "prefix" in flags else text == pattern
     if options.type == "glob":
         return bool(compile_pattern(options.pattern, "glob", flags).search(text))
-    return bool(re.search(pattern, text))
+    return bool(re.search(pattern, text, re.IGNORECASE if ignores_case else 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, example, given, settings
@@ -39,9 +40,16 @@ _TEMPLATES = (
     "$(if program('su') '$MSG' '') $(substr $MSG 2 5) $(sanitize $HOST)\\n",
     "$(format-json --key .SDATA.* a.b=$foo a.c=$LEVEL_NUM d=$MSGID)\\n",
     "$(format-json --scope nv-pairs --rekey f* --add-prefix x. t=$TAGS)\\n",
+    "$(format-json --scope everything --exclude *DATE --exclude ?_* --exclude *UPTIME --exclude SEQNUM)\\n",
+    "$(format-flat-json --scope nv-pairs x=${j.n} y=int($PID))\\n",
+    "$(format-json --subkeys j. --subkeys kv. --omit-empty-values)\\n",
+    "$(format-json --scope all-nv-pairs --no-cast) $TAGS ${j.n} ${when}\\n",
+    "$(format-json foo=$foo n=${j.n} l=list($*) --pair k.v=${kv.a})\\n",
+    "$(format-welf --scope nv-pairs) $FACILITY.$LEVEL $TZ $R_ISODATE\\n",
     "$SOURCE $(or $foo $PID none) $(list-count $TAGS) $(length $MSG)\\n",
     "",
 )
+_LIST = Path(__file__).with_name("words.txt")
 _WORDS = ("a", "su", "sshd", "root", "h", "x y")
 
 
@@ -77,6 +85,16 @@ def _calls() -> st.SearchStrategy[str]:
                 "program('^s')",
                 "program('^su$')",
                 "host('h.*')",
+                "netmask(192.0.2.0/24)",
+                "netmask(10.0.0.0/255.0.0.0)",
+                "netmask6('2001:db8::/32')",
+                f"in-list('{_LIST}' value(PROGRAM))",
+                f"in-list('{_LIST}')",
+                "match('R(.)' template('$PROGRAM $MSG') flags(ignore-case))",
+                "message('*failed*' type(glob))",
+                "message('Root' type(string) flags(ignore-case substring))",
+                '"${j.n}" == 3',
+                '"${j.n}" == "${c1}"',
             )
         ),
         st.builds(
@@ -140,6 +158,32 @@ def _rewrites() -> st.SearchStrategy[str]:
                 'set(int("7") value("bar.baz"));',
                 'set("${foo}" value("foo2"));',
                 'unset(value("foo"));',
+                'unset(value("HOST"));',
+                'set-severity("$LEVEL");',
+                'set-severity("${c1}");',
+                'set-level("crit");',
+                'set-facility("local0");',
+                'set-facility("99999");',
+                'set-pri("$PRI"); set-pri("12");',
+                'set-tag("$PROGRAM"); clear-tag("t1");',
+                'clear-tag(".source.s");',
+                "set-matches(\"a,b,'c,d'\");",
+                'set-matches("$MSG");',
+                'set-matches("x"); unset-matches();',
+                'rename("foo" "bar.baz");',
+                'rename("PROGRAM" "was");',
+                'rename("j.n" "n");',
+                'groupset("g" values("f*" "j.*"));',
+                'groupset("" values("HOST"));',
+                'groupunset(values("kv.*" "c?"));',
+                'groupunset(values("*"));',
+                'set-time-zone("America/New_York");',
+                'set-time-zone("Europe/Budapest" time-stamp(recvd));',
+                'fix-time-zone("Asia/Tokyo");',
+                'fix-time-zone("Asia/Kolkata" condition(level(err..emerg)));',
+                "guess-time-zone();",
+                'set("$1$2" value("MESSAGE")); set("$(list-head $*)" value("foo"));',
+                'set(list("a,b") value("foo")); set(double("1.5") value("bar.baz"));',
             )
         ),
     )
@@ -208,6 +252,21 @@ _parsers = st.sampled_from(
         "regexp-parser(patterns('(?<foo>[a-z]+) (?<bar>[a-z]+)'));",
         'json-parser(prefix("j."));',
         "syslog-parser(flags(no-hostname));",
+        'kv-parser(extract-stray-words-into("stray"));',
+        'csv-parser(columns(int("n"), "c2") on-type-error(drop-property));',
+        'csv-parser(delimiters("o"));',
+        'csv-parser(columns("HOST" "foo") flags(greedy));',
+        'json-parser(key-delimiter("_")); ',
+        'json-parser(extract-prefix("in") prefix("j."));',
+        'xml(prefix("x."));',
+        'date-parser(format("%b %d %H:%M:%S" "%s") template("$DATE"));',
+        'date-parser(format("%s") value("when"));',
+        'sdata-parser(template("[a@1 b=\\"$PID\\"]"));',
+        'tags-parser(template("$PROGRAM,t1"));',
+        'map-value-pairs(pair("foo" "$HOST") pair("n" int("$LEVEL_NUM")));',
+        "linux-audit-parser();",
+        'metrics-probe(key("k"));',
+        "windows-eventlog-xml-parser();",
     )
 ).map(lambda text: f"parser {{ {text} }};")
 _simple = st.one_of(
@@ -340,6 +399,13 @@ _TEXTS = (
     b"tab\tcr\rnul-free \x01",
     b"x" * 300,
     b"12",
+    b'{"n": 3, "foo": "x\\"y", "in": {"a": [1, "b"], "l": ["p", "q,r"], "z": null}}',
+    b'{"n": 1.50, "foo": true, "h\xc3\xa9": "\xc3\xa9", "": 1, "HOST": "j"}',
+    b"a=1 b=\"two words\" c=, d='x' stray e=f",
+    b"n=3, foo=bar, j.n=4",
+    b"3,two,three,four",
+    b"<r a='1'>t<in>u</in><in>v</in></r>",
+    b'type=SYSCALL comm=6C73202D6C cwd="/root"',
 )
 _lines = st.one_of(
     st.builds(lambda a, b: a + b, st.sampled_from(_HEADERS), st.sampled_from(_TEXTS)),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Constants", "SourceWriter", "compile_source"]
+__all__ = ["Constants", "SourceWriter", "compile_source", "hint_of"]
 
 _INDENT = "    "
 _not_a_name = re.compile(r"\W+")
@@ -92,6 +92,21 @@ class Constants:
             self._names[key] = name
         return name
 
+    def copy(self) -> Constants:
+        """Return what is bound so far, for a form that may turn out not to fit."""
+        copy = Constants()
+        copy.values |= self.values
+        copy._names |= self._names
+        copy._next_numbers |= self._next_numbers
+        return copy
+
+    def restore(self, earlier: Constants) -> None:
+        """Forget what was bound since ``earlier`` was copied."""
+        self.values.clear()
+        self.values |= earlier.values
+        self._names = dict(earlier._names)
+        self._next_numbers = dict(earlier._next_numbers)
+
     def _free_name(self, hint: str) -> str:
         base = _not_a_name.sub("_", hint).strip("_") or "value"
         if base[0].isdigit():
@@ -162,6 +177,12 @@ class SourceWriter:
         is_empty = all(not line or line.lstrip()[0] == "#" for line in self._lines)
         nothing = [f"{_INDENT * self._depth}pass"] if is_empty else []
         return "\n".join([*self._lines, *nothing]) + "\n"
+
+
+def hint_of(text: bytes, kind: str = "text") -> str:
+    """Return a name for a constant that says what it is."""
+    words = "".join(chr(code) if chr(code).isalnum() else " " for code in text[:24])
+    return "_".join([kind, *words.encode("ascii", "ignore").decode().split()])
 
 
 def compile_source(source: str, file_name: str) -> CodeType:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from logferry.message.model import Message
 
 __all__ = [
+    "PRI_MAX",
     "Fields",
     "MessageFields",
     "Piece",
@@ -112,6 +113,25 @@ class _Memo(dict[Any, bytes]):
         return value
 
 
+PRI_MAX = 1023
+"""The largest PRI that names can mean (facility 127); larger ones count as one more
+facility, which has no name."""
+
+
+class _PriTest(dict[int, bool]):
+    """Whether a PRI is one of some; beyond 1023 only its severity counts."""
+
+    def __init__(self, pris: frozenset[int]) -> None:
+        super().__init__()
+        self._pris = pris
+
+    def __missing__(self, pri: int) -> bool:
+        if pri >= PRI_MAX + 1:  # not remembered: there is no end of them
+            return (PRI_MAX + 1 | pri & 7) in self._pris
+        passes = self[pri] = pri in self._pris
+        return passes
+
+
 _PRI_MACROS: dict[str, Callable[[int], bytes]] = {
     "SEVERITY": lambda pri: SEVERITY_NAMES[pri & 7].encode(),
     "SEVERITY_NUM": lambda pri: b"%d" % (pri & 7),
@@ -187,8 +207,7 @@ class MessageFields:
 
     def pri_in(self, pris: frozenset[int]) -> str:
         """Return a condition on the PRI."""
-        numbers = self.constants.bind(pris, "pri_numbers")
-        return f"(m.pri if m.pri < 1024 else 1024 | m.pri & 7) in {numbers}"
+        return f"{self.constants.bind(_PriTest(pris), 'pri_passes')}[m.pri]"
 
     def origin(self) -> str:
         """Return the origin of the message."""

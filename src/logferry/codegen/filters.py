@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logferry.codegen.compare import emit_comparison
+from logferry.codegen.emit import hint_of
+from logferry.codegen.fields import PRI_MAX
 from logferry.codegen.patterns import FLAGS, PatternError, Verdicts, compile_pattern
 from logferry.codegen.python.functions import PythonFilterOptions, python_filter
 from logferry.codegen.template_text import TemplateError, parse_template
@@ -57,10 +59,6 @@ if TYPE_CHECKING:
     from logferry.message.model import UnixNanos
 
 __all__ = ["FILTERS", "emit_filter", "pris_of", "stores_matches"]
-
-PRI_MAX = 1023
-"""The largest PRI that names can mean (facility 127); larger ones count as one more
-facility, which has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +405,7 @@ def _emit_call(call: FilterCall, fields: Fields, context: MacroContext) -> str:
         return f"{bound}({fields.origin()}.peer_ip)"
     if isinstance(options, TagsOptions):
         tags = frozenset(name.encode() for name in options.names)
-        bound = fields.constants.bind(tags, "tags")
+        bound = fields.constants.bind(tags, hint_of(b" ".join(sorted(tags)), "tags"))
         return f"not {bound}.isdisjoint({fields.value_of_tags()})"
     if isinstance(options, PythonFilterOptions):
         message_only(fields, "python() gets the message")
@@ -452,7 +450,7 @@ def _emit_match(
         return f"{verdicts}[{code}]"
     if pattern.how == "regex":
         return f"{fields.constants.bind(pattern.search, f'{name}_search')}({code})"
-    literal = fields.constants.bind(pattern.literal, f"{name}_text")
+    literal = fields.constants.bind(pattern.literal, hint_of(pattern.literal))
     match pattern.how:
         case "equal":
             return f"{code} == {literal}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.correlated import earlier
-from logferry.codegen.emit import Constants, compile_source
+from logferry.codegen.emit import Constants, compile_source, hint_of
 from logferry.codegen.fields import (
     Fields,
     MessageFields,
@@ -171,19 +171,13 @@ def emit_template(pieces: list[Piece], fields: Fields) -> Record:
     )
     if not codes:
         text = b"".join(piece.literal for piece in pieces)
-        return Record(fields.constants.bind(text, _name_of(text)), is_line)
+        return Record(fields.constants.bind(text, hint_of(text)), is_line)
     if len(codes) == 1 and len(pieces) == 1:
         return Record(codes[0], is_line)
     format_ = b"".join(piece.literal.replace(b"%", b"%%") or b"%b" for piece in pieces)
     bound = _format_source(format_, fields)
     arguments = ", ".join(codes) + ("," if len(codes) == 1 else "")
     return Record(f"{bound} % ({arguments})", is_line)
-
-
-def _name_of(text: bytes) -> str:
-    """Return a name for a constant that says what it is."""
-    words = "".join(chr(code) if chr(code).isalnum() else " " for code in text[:24])
-    return "_".join(["text", *words.encode("ascii", "ignore").decode().split()])
 
 
 def _format_source(format_: bytes, fields: Fields) -> str:

@@ -22,6 +22,7 @@ from logferry.codegen.fields import MessageFields, Unsupported
 from logferry.codegen.layout import Layout, Slot, row_pattern
 from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
+from logferry.codegen.wrapping import wrapped
 from logferry.message.batch import RecordBatch
 from logferry.pipeline.paths import Output, PathWriter
 from logferry.pipeline.plan import Branch, Obstacle, Plan, layout_of, obstacle_of
@@ -155,13 +156,14 @@ class ProgramCompiler:
         self._write_route(out)
         namespace: dict[str, Any] = self._constants.values
         name = f"<{self._place()}>"
-        exec(compile_source(out.text, name), namespace)  # noqa: S102 - our own source
+        source = wrapped(out.text)
+        exec(compile_source(source, name), namespace)  # noqa: S102 - our own source
         ordered = sorted(self._outputs.values(), key=lambda output: output.index)
         return CompiledProgram(
             tuple(output.id for output in ordered),
             tuple(output.flow_controlled for output in ordered),
             plan,
-            out.text,
+            source,
             namespace["lines"],
             namespace["frames"],
             namespace["messages"],
@@ -195,9 +197,11 @@ class ProgramCompiler:
             stop="continue",
             correlators=self._correlators,
         )
+        before = self._constants.copy()
         try:
             writer.write_all(self._paths)
         except Unsupported as error:
+            self._constants.restore(before)
             for output in self._outputs.values():
                 output.ends_with_newline.clear()
             return Obstacle(str(error), error.remedy)

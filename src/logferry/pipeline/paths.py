@@ -79,7 +79,9 @@ class Output:
     @property
     def variable(self) -> str:
         """The list, or the lists by key, that records are added to."""
-        return f"records_{self.index}"
+        name, _, number = self.id.partition("#")
+        is_plain = name.isidentifier() and name.isascii() and number == "0"
+        return f"records_{name if is_plain else self.index}"
 
 
 @dataclass(slots=True)

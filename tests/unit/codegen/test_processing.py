@@ -193,7 +193,7 @@ def test_cheap_tests_come_first() -> None:
 def test_tests_with_consequences_keep_their_order() -> None:
     site = relay("filter { rate-limit(rate(1)) and level(notice); };")
     condition = site.program.source.partition("def route")[2]
-    assert condition.index("is_within_rate") < condition.index("pri_numbers")
+    assert condition.index("is_within_rate") < condition.index("pri_passes")
 
 
 def test_two_destinations_that_copy_almost_the_same_run_get_their_own() -> None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from logferry.codegen.emit import hint_of
 from logferry.codegen.fields import (
     Fields,
     MessageFields,
@@ -246,7 +247,7 @@ def _substitution_with_groups(
 def _literal_subst(
     pattern: Pattern, value: str, replacement: str, fields: Fields, *, is_global: bool
 ) -> str:
-    literal = fields.constants.bind(pattern.literal, "searched")
+    literal = fields.constants.bind(pattern.literal, hint_of(pattern.literal))
     match pattern.how:
         case "equal":
             return f"({replacement} if {value} == {literal} else {value})"
@@ -278,12 +279,13 @@ def _call_on_message(spec: Spec, fields: MessageFields, context: MacroContext) -
             value = _template(options.template, fields, context)
             return f"{bind(ON_VALUE[kind], hint)}(m, {value})"
         case NamesOptions():
-            names = options.names or (options.value,)
-            plain = tuple(name.removeprefix("$") for name in names)
+            given = options.names or (options.value,)
+            plain = tuple(name.removeprefix("$") for name in given)
             function_of_names = rename if kind == "rename" else unset
             if kind == "rename" and len(plain) != 2:
                 raise PatternError("rename() takes the old and the new name")
-            return f"{bind(function_of_names, hint)}(m, *{bind(plain, 'names')})"
+            names = bind(plain, hint_of(" ".join(plain).encode(), "names"))
+            return f"{bind(function_of_names, hint)}(m, *{names})"
         case GroupOptions():
             patterns = bind(options.values, "name_patterns")
             if kind == "groupunset":
@@ -305,5 +307,5 @@ def _call_on_text(
         if old and (new := change(old)) != old:
             set_value(message, key, new)
 
-    key = fields.constants.bind(name.removeprefix("$"), "name")
+    key = fields.constants.bind(name.removeprefix("$"), f"name_{name.strip('$.')}")
     return f"{fields.constants.bind(apply, hint)}(m, {key})"
