@@ -75,7 +75,7 @@ compat: $(DEV_STAMP) ## compare our options with AxoSyslog's; writes docs/compat
 fuzz: $(DEV_STAMP) ## fuzz the configuration language for SECONDS
 	$(BIN)/python tests/property/fuzz_config.py $(SECONDS)
 
-bless: $(DEV_STAMP) ## write what golden tests expect, for review
+bless: $(DEV_STAMP) grammar ## write what golden tests expect, for review
 	cd tests && ../$(BIN)/python -m helpers.golden
 
 grammar: $(DEV_STAMP) ## write the grammar for editors
