@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 
@@ -63,6 +64,6 @@ async def test_whoever_asks_again_and_again_gets_a_good_end(tmp_path) -> None:
         assert daemon._process is not None
         while daemon._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                daemon.signal(signal.SIGTERM)
+                os.kill(daemon.pid, signal.SIGTERM)  # Popen would reap it itself
             await asyncio.sleep(0.0005)
         assert await daemon.stop() == 0

@@ -150,7 +150,7 @@ def run_daemon(
         try:
             await Daemon(options, log, on_ready, make_page).run(configuration)
         finally:
-            _ignore_signals()
+            await _ignore_signals()
 
     try:
         lock = _take_state(options)
@@ -170,10 +170,18 @@ def run_daemon(
     return EXIT_GOOD
 
 
-def _ignore_signals() -> None:
-    """Let nobody's impatience turn an end in good order into a death by signal."""
+async def _ignore_signals() -> None:
+    """
+    Let nobody's impatience turn an end in good order into a death by signal.
+
+    Blocked first: between our handler and none there is a moment with the default
+    action. A thread that is left would take the signal then.
+    """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    await loop.shutdown_default_executor()
+    numbers = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    for number in numbers:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
 
