@@ -110,3 +110,24 @@ def test_changed_code_is_another_module() -> None:
         return next(iter(made.lines(LINE).values()))
 
     assert (printed(1), printed(2), printed(1)) == ([b"1"], [b"2"], [b"1"])
+
+
+def test_a_template_among_the_options_prints_messages() -> None:
+    made = site(
+        "class P:\n"
+        "    def init(self, options):\n"
+        "        self.template = options['t']\n"
+        "    def parse(self, m):\n"
+        "        m['MESSAGE'] = self.template.format(m) + str(self.template)\n"
+        "        return True",
+        'parser { python(class(P) options("t" => LogTemplate("$LOGHOST $LEVEL_NUM "))); };',
+        "$MSG",
+    )
+    (found,) = made.lines(LINE).values()
+    assert found[0].startswith(b"loghost ")
+    assert found[0].endswith(b" $LOGHOST $LEVEL_NUM ")
+
+
+def test_only_a_template_may_be_called_among_the_options() -> None:
+    with pytest.raises(ConfigError, match="pairs such as"):
+        site("class P: pass", 'parser { python(class(P) options("t" => f("x"))); };')

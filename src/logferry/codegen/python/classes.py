@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from logferry.codegen.python.messages import LogMessage
+from logferry.codegen.python.template import LogTemplate
 
 __all__ = [
     "FetchResult",
@@ -155,6 +156,7 @@ def install() -> None:
     module = ModuleType("syslogng", "What Python code of a configuration may use.")
     for item in (
         LogMessage,
+        LogTemplate,
         LogParser,
         LogFilter,
         LogDestination,

@@ -47,6 +47,11 @@ class LogMessage:
         view._macros = macros
         return view
 
+    @property
+    def macros(self) -> MacroContext:
+        """What macros of this message need besides it."""
+        return self._macros
+
     def __getitem__(self, name: str) -> Any:
         found = self.get(name)
         if found is None and self.message.types.get(name) != "null":

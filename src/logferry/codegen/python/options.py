@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from logferry.codegen.python.code import PythonFailed, find_name, load_module
+from logferry.codegen.python.template import LogTemplate
 from logferry.config.kinds import TextKind, Words, text_of, values_of
-from logferry.config.nodes import Argument, Arrow, Number, Span, Word
+from logferry.config.nodes import Argument, Arrow, Call, Number, Span, Word
 from logferry.config.schema import Option, Options, Scope
 
 __all__ = ["ClassOptions", "check_class"]
@@ -41,6 +42,10 @@ class PythonValues:
 
 
 def _value(argument: Argument) -> Any:
+    if isinstance(argument, Call):
+        text = text_of(argument.arguments[0]) if len(argument.arguments) == 1 else None
+        is_template = argument.name == "logtemplate" and text is not None
+        return LogTemplate(text or "") if is_template else None
     if isinstance(argument, Number):
         return argument.value
     if isinstance(argument, Word):
