@@ -21,7 +21,7 @@ def test_laws_hold_in_every_world(block: int):
     assert not {seed: laws for seed, laws in broken.items() if laws}
 
 
-@pytest.mark.parametrize("seed", [303861])
+@pytest.mark.parametrize("seed", [303861, 1004663, 1024207, 2007976])
 def test_seeds_that_broke_a_law_once_do_not_any_more(seed: int):
     assert not play(seed).broken
 

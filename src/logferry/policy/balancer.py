@@ -32,6 +32,7 @@ Rules:
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ class Balancer:
             for target in self.pool.servers
         }
         self._seats = Seats()
-        self._rounds = Rounds()
+        self._rounds: defaultdict[int, Rounds] = defaultdict(Rounds)  # by tier
         self._turns = Turns()
         self._lineup: Lineup | None = None
         self._events: list[Event] = []
@@ -123,14 +124,25 @@ class Balancer:
             return self._chosen(trial, is_trial=True)
         allowed = lineup.group
         if tried:
-            allowed = tuple(target for target in allowed if target not in tried)
+            left = self._left(lineup, tried, now)
+            if left and left[0].tier != lineup.group[0].tier:
+                lineup = self._lineup_of(left, now)
+            allowed = tuple(item for item in left if item.tier == left[0].tier)
         if not allowed:
-            left = [item for item in lineup.usable if item not in tried]
-            if not left:
-                return None
-            lineup = self._lineup_of(left, now)
-            allowed = lineup.group
-        return self._chosen(self._pick(worker, key, lineup, allowed, now))
+            return None
+        return self._chosen(self._pick(worker, key, lineup, allowed, tried, now))
+
+    def _left(
+        self, lineup: Lineup, tried: frozenset[Server], now: float
+    ) -> list[Server]:
+        """Return who may get a batch that others had; in panic, who is well first."""
+        left = [target for target in lineup.usable if target not in tried]
+        well = [
+            target
+            for target in left
+            if self._members[target].health.fitness(now) is Fitness.HEALTHY
+        ]
+        return well or left
 
     def _chosen(self, target: Server, *, is_trial: bool = False) -> Choice:
         self._members[target].in_flight += 1
@@ -176,7 +188,9 @@ class Balancer:
         """Return the target to find out about: the one that failed longest ago."""
         if self.plan.probe is not None:
             return None
-        tier = lineup.group[0].tier if lineup.group else None
+        unwell = set(lineup.unwell)
+        tiers = [item.tier for item in lineup.usable if item not in unwell]
+        tier = min(tiers, default=None)  # of those that serve, also in panic
         due = [
             target
             for target in lineup.unwell
@@ -212,17 +226,19 @@ class Balancer:
         key: bytes,
         lineup: Lineup,
         allowed: Sequence[Server],
+        tried: frozenset[Server],
         now: float,
     ) -> Server:
         match self.plan.balance:
             case Balance.WORKERS:
                 return self._seats.choose(worker, lineup.quota, lineup.group, allowed)
             case Balance.ROUND_ROBIN:
-                is_retry = allowed is not lineup.group
-                return self._rounds.choose(allowed, is_retry=is_retry)
+                tier = allowed[0].tier
+                is_retry = any(target.tier == tier for target in tried)
+                return self._rounds[tier].choose(allowed, is_retry=is_retry)
             case Balance.WEIGHTED:
                 return self._turns.choose(lineup.shares, allowed)
-            case Balance.STICKY if allowed is lineup.group:
+            case Balance.STICKY if not tried:
                 return lineup.home(key)
             case Balance.STICKY:
                 return sticky(key, allowed, lineup.shares)

@@ -130,6 +130,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self._place = -1
+        self._last: Server | None = None
 
     def choose(self, allowed: Sequence[Server], *, is_retry: bool) -> Server:
         """
@@ -138,9 +139,13 @@ class Rounds:
         A retry goes to who stands behind those that were tried, and is no turn:
         otherwise dead targets could keep in step with a live one and starve it.
         """
-        if not is_retry:
-            self._place = (self._place + 1) % len(allowed)
-        return allowed[self._place % len(allowed)]
+        if is_retry and self._last is not None:
+            last = self._last.position
+            behind = (target for target in allowed if target.position > last)
+            return next(behind, allowed[0])
+        self._place = (self._place + 1) % len(allowed)
+        self._last = allowed[self._place]
+        return self._last
 
 
 class Turns:
