@@ -251,6 +251,7 @@ class World:
         for other in self.targets:
             if other.partner.is_drained:
                 self._hang_up_when_settled(other)
+        self.pump()  # what the closed line had is in the queue again
 
     def _hang_up_when_settled(self, target: Target) -> None:
         """Close the connection of a drained target when it owes nothing any more."""
