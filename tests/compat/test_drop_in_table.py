@@ -474,5 +474,5 @@ def test_answers_stats_soon_after_it_was_started(drop_in, port):
     drop_in.stop()
     started = time.monotonic()
     drop_in.start(file_only(port))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert drop_in.stop() == 0
