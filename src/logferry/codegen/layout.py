@@ -11,7 +11,8 @@ of neighbouring atoms can be captured as one group, so that a template that repe
 part of the line copies it in one piece.
 
 Regular expressions are possessive (``++``): a line that does not match is given up at
-once instead of being tried in every other way.
+once instead of being tried in every other way. Groups are atomic instead
+(``(?>(?:…)*)``): possessive groups match wrongly before Python 3.11.5.
 """
 
 from __future__ import annotations
@@ -93,11 +94,12 @@ _ISO_DATE = (
     rb"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
     rb"|02-(?:0[1-9]|1\d|2[0-8]))T" + _CLOCK
 )
-_FRACTION = rb"(?:\.\d{1,6})?+"
+_FRACTION = rb"(?>(?:\.\d{1,6})?)"
 _OFFSET = rb"(?:Z|[+-][01]\d:[0-5]\d)"
 # No "@" and no "/": what stands around them is not part of $HOST.
 _LEGACY_HOST = rb"(?!last |Message )[^ :\[@/\n]++"
-_SDATA = rb'(?:-|(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="[^"\\\]\n]*+")*+\])++)'
+_PARAM = rb' [^ =\]"\n]++="[^"\\\]\n]*+"'
+_SDATA = rb'(?:-|(?>(?:\[[^ =\]"\n]++(?>(?:' + _PARAM + rb")*)\])+))"
 
 _HEAD = (
     _literal(b"<"),
@@ -108,8 +110,8 @@ _HEAD = (
 )
 _HOST = (Atom("host", _LEGACY_HOST), _literal(b" "))
 _TAIL = (
-    Atom("bracket", rb"(?:\[)?+"),
-    Atom("pid", rb"(?:(?<=\[)[^ \]:\n]*+)?+"),
+    Atom("bracket", rb"\[?+"),
+    Atom("pid", rb"(?>(?:(?<=\[)[^ \]:\n]*+)?)"),
     Atom("colon", rb"(?:(?<=\])|(?<!\]))\]?+:?+ ?+"),
     Atom("message", rb"[^\n]*+"),
     _literal(b"\n"),

@@ -16,7 +16,8 @@ __all__ = ["join_list", "split_list"]
 _ODD = bytes(range(33)) + b"\"'\\"
 _odd = re.compile(rb'[,"\'\\\x00-\x1f ]')
 _item = re.compile(
-    rb"\"((?:[^\"\\]|\\.)*+)\"[^,]*+|'((?:[^'\\]|\\.)*+)'[^,]*+|([^,]*+)", re.DOTALL
+    rb"\"((?>(?:[^\"\\]|\\.)*))\"[^,]*+|'((?>(?:[^'\\]|\\.)*))'[^,]*+|([^,]*+)",
+    re.DOTALL,
 )
 _escape = re.compile(rb"\\(.)", re.DOTALL)
 _special = re.compile(rb'["\\\n\r\t]')

@@ -9,6 +9,7 @@ gives up at a limit; a text on which it gives up does not match.
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,10 @@ from logferry.limits import PATTERN_STEPS_MAX
 __all__ = ["PcreError", "PcrePattern", "needs_pcre"]
 
 _named_group = re.compile(r"\(\?<(?![=!])")
+_possessive = re.compile(r"[?*+}]\+")
+_KNOWS_POSSESSIVE = sys.version_info >= (3, 11, 5)
+"""Before, possessive groups match wrongly (gh-106052)."""
+
 _WIDE_MAX = 3
 _OPEN_ENDED = 16
 """A repetition of up to so many is as good as without bound."""
@@ -61,6 +66,8 @@ class PcrePattern:
 def needs_pcre(text: str, *, ignores_case: bool, is_utf8: bool) -> bool:
     """Tell whether ``text`` means something else to ``re``, or is dangerous there."""
     if is_utf8 and not _is_the_same_in_bytes(text, ignores_case=ignores_case):
+        return True
+    if not _KNOWS_POSSESSIVE and _possessive.search(text):
         return True
     try:
         with warnings.catch_warnings():

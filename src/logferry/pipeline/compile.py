@@ -270,7 +270,7 @@ class ProgramCompiler:
         with_odd = row_pattern(layout, slots, odd=True)
         values["find_all_rows"] = re.compile(with_odd).findall
         line = row_pattern(layout, [], odd=False)
-        whole = re.compile(rb"(?>" + line + rb")*+").fullmatch
+        whole = re.compile(rb"(?>(?>" + line + rb")*)").fullmatch
         values["is_canonical"] = whole
 
     def _comprehension(self, fast: _FastBody) -> _Loop | None:

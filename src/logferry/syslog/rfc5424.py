@@ -29,7 +29,7 @@ _HOST_MAX, _PROGRAM_MAX, _PID_MAX, _MSGID_MAX = 255, 48, 128, 32
 
 _element_id = re.compile(rb"\[([^ =\]\"]+)")
 _parameter = re.compile(
-    rb' +([^ =\]"]+)=(?:"((?:[^"\\]|\\.)*+)"|([^ \]"]*))', re.DOTALL
+    rb' +([^ =\]"]+)=(?:"((?>(?:[^"\\]|\\.)*))"|([^ \]"]*))', re.DOTALL
 )
 _escape = re.compile(rb'\\(["\\\]])')
 

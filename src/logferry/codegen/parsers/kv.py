@@ -143,7 +143,7 @@ class _Plain:
         name = rb"([A-Za-z0-9_.\-]++)" + separator
         value = rb"(?:\"([^\"\\]*+)\"|([^\s\"'\\" + odd + rb"]*+))"
         one = name + value
-        whole = one + rb"(?:" + between + one + rb")*+"
+        whole = one + rb"(?>(?:" + between + one + rb")*)"
         if _in_name.search(options.value_separator + options.pair_separator):
             whole = rb"(?!)"  # a separator that could be of a name: never plain
         self._whole = re.compile(whole).fullmatch
@@ -171,7 +171,9 @@ class _Scanner:
         another = name + rb" *+" + separator
         skip = rb"(?: ++(?!" + another + rb"))?"
         self._name = re.compile(rb"(" + name + rb") *+" + separator + skip)
-        self._quoted = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
+        self._quoted = re.compile(
+            rb"\"((?>(?:[^\"\\]|\\.)*))\"|'((?>(?:[^'\\]|\\.)*))'"
+        )
 
     def __call__(
         self, text: bytes, stray: list[bytes]

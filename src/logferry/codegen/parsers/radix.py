@@ -33,16 +33,17 @@ _OCTET = rb"0*(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?![0-9])"
 _IPV4 = _OCTET + rb"(?:\." + _OCTET + rb"){3}"
 _HEX = rb"[0-9a-fA-F]{2}"
 _LABEL = rb"[A-Za-z0-9-]++"
-_HOSTNAME = _LABEL + rb"(?:\." + _LABEL + rb")++\.?+"
+_HOSTNAME = _LABEL + rb"(?>(?:\." + _LABEL + rb")+)\.?+"
 _FIXED = {
     "NUMBER": rb"([-+]?+(?:0[xX][0-9a-fA-F]++|(?!0[xX])[0-9]++))",
     "FLOAT": (
-        rb"((?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]*+)|[-+])(?:[eE][-+]?+[0-9]*+)?+)"
+        rb"((?:[-+]?+(?:[0-9]++(?>(?:\.[0-9]*+)?)|\.[0-9]*+)|[-+])"
+        rb"(?>(?:[eE][-+]?+[0-9]*+)?))"
     ),
     "ANYSTRING": rb"(.*+)",
     "IPv4": rb"(" + _IPV4 + rb")",
     "HOSTNAME": rb"(" + _HOSTNAME + rb")",
-    "MACADDR": rb"(" + _HEX + rb"(?::" + _HEX + rb"){0,5}+)",
+    "MACADDR": rb"(" + _HEX + rb"(?>(?::" + _HEX + rb"){0,5}))",
     "NLSTRING": rb"([^\n]*?)(?=\r?\n|\Z)",
 }
 _KINDS = {"NUMBER": "int", "FLOAT": "double", "DOUBLE": "double"}
@@ -241,7 +242,7 @@ def _scanner(piece: _Piece) -> _Scan:
             )
         case "LLADDR":
             count = int(piece.extra) if piece.extra.isdecimal() else 20
-            more = rb"(?::" + _HEX + rb"){0,%d}+" % max(0, count - 1)
+            more = rb"(?>(?::" + _HEX + rb"){0,%d})" % max(0, count - 1)
             return _regex_scan(rb"(" + _HEX + more + rb")")
         case "PCRE":
             return _regex_scan(rb"((?:" + extra + rb"))")
