@@ -477,8 +477,6 @@ class World:
         weights = {target.server.weight for target in used}
         if self.plan.balance is Balance.LEAST_LOADED and len(weights) > 1:
             return  # a light one has its turn when the heavy are busy; they are not
-        # Who is asked first although it is dead (panic) has turns, too.
-        slack = 0.05 if believed == len(used) else 0.1
         homes = {target.server for target in used}
         if self.plan.balance is Balance.STICKY:  # a light one may have no key
             shares = {target.server: float(target.server.weight) for target in used}
@@ -490,7 +488,7 @@ class World:
             if share == 0 and target.server in homes:
                 self.broken.append(f"{target.server.name} starves in peace: {got}")
             weight = target.server.weight / sum(item.server.weight for item in used)
-            if self.plan.balance is Balance.WEIGHTED and abs(share - weight) > slack:
+            if self.plan.balance is Balance.WEIGHTED and abs(share - weight) > 0.0501:
                 self.broken.append(f"shares {got} are not the weights")
 
 

@@ -90,6 +90,7 @@ class Balancer:
         self._seats = Seats()
         self._rounds: defaultdict[int, Rounds] = defaultdict(Rounds)  # by tier
         self._turns = Turns()
+        self._second_turns = Turns()  # of batches that somebody else had first
         self._lineup: Lineup | None = None
         self._events: list[Event] = []
         self._next_blame = 0
@@ -237,7 +238,8 @@ class Balancer:
                 is_retry = any(target.tier == tier for target in tried)
                 return self._rounds[tier].choose(allowed, is_retry=is_retry)
             case Balance.WEIGHTED:
-                return self._turns.choose(lineup.shares, allowed)
+                turns = self._second_turns if tried else self._turns
+                return turns.choose(lineup.shares, allowed)
             case Balance.STICKY if not tried:
                 return lineup.home(key)
             case Balance.STICKY:
@@ -373,6 +375,7 @@ class Balancer:
         member.since = now
         self.version += 1
         self._turns.forget(target)
+        self._second_turns.forget(target)
         if is_out:
             wait_s = (member.health.retry_at or now) - now
             self._events.append(TargetFailed(target.name, member.why, f"{wait_s:.3g}"))
