@@ -89,7 +89,7 @@ async def test_kills_and_rotations_lose_nothing(tmp_path: Path, seed: int) -> No
             await work(log, chance, 1)
         await daemon.start()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while len(arrived(server)) < log.written:
                     await asyncio.sleep(0.05)
         await daemon.stop()
@@ -131,7 +131,7 @@ async def test_with_one_of_two_servers_down_kills_lose_nothing(
         await daemon.start()
         async with Collector(HOME, ports[1]) as down:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(30):
                     while min(len(arrived(up)), len(arrived(down))) < log.written:
                         await asyncio.sleep(0.05)
             await daemon.stop()
@@ -142,7 +142,7 @@ async def test_with_one_of_two_servers_down_kills_lose_nothing(
 
 async def persisted(folder: Path) -> None:
     """Wait until the place in the file is on disk."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             with contextlib.closing(
                 sqlite3.connect(folder / "state" / "logferry.persist")

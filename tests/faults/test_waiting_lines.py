@@ -88,7 +88,7 @@ async def test_no_end_of_the_daemon_loses_a_line(tmp_path: Path, seed: int) -> N
         await daemon.start()
         expected = set(range(1, log.begun + 1))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while not expected <= whole(server):
                     await asyncio.sleep(0.05)
         await daemon.stop()

@@ -96,11 +96,11 @@ class Collector:
             self._changed.set()
             writer.close()
 
-    async def wait_for_lines(self, count: int, timeout_s: float = 10.0) -> None:
+    async def wait_for_lines(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` lines have arrived."""
         await self._wait(lambda: len(self.lines) >= count, timeout_s, f"{count} lines")
 
-    async def wait_for_connections(self, count: int, timeout_s: float = 10.0) -> None:
+    async def wait_for_connections(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` connections were accepted."""
         await self._wait(
             lambda: self.connections >= count, timeout_s, f"{count} connections"
@@ -118,7 +118,7 @@ class Collector:
                 f"{self.connections} connections"
             ) from None
 
-    async def leave(self, timeout_s: float = 10.0) -> None:
+    async def leave(self, timeout_s: float = 30.0) -> None:
         """
         Stop as a server does that loses nothing: say so (FIN), then read to the end.
 
@@ -132,7 +132,7 @@ class Collector:
             writer.write_eof()
         await self._wait(lambda: not self._writers, timeout_s, "the clients' ends")
 
-    async def reset(self, timeout_s: float = 10.0) -> None:
+    async def reset(self, timeout_s: float = 30.0) -> None:
         """
         Stop with RST, with everything read that our kernel had acknowledged.
 

@@ -138,7 +138,7 @@ class Daemon:
         assert self._process is not None
         return self._process.pid
 
-    async def wait_for(self, text: str, timeout_s: float = 10.0, count: int = 1) -> str:
+    async def wait_for(self, text: str, timeout_s: float = 30.0, count: int = 1) -> str:
         """Wait until ``count`` events hold ``text``; return the last of them."""
 
         def found() -> list[str]:
@@ -181,7 +181,7 @@ class Daemon:
         if self._process.returncode is None:
             self._process.terminate()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 self.returncode = await self._process.wait()
         except TimeoutError:
             self._process.kill()

@@ -180,7 +180,7 @@ class Table:
         process: subprocess.Popen[bytes], folder: Path, port: int, lines: list[bytes]
     ) -> None:
         """Send the lines and wait until the last one has come out."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         with socket.socket() as stream:
             while stream.connect_ex(("127.0.0.1", port)):
                 if process.poll() is not None or time.monotonic() > until:

@@ -135,13 +135,13 @@ class HttpScene:
         )
         self.sent += count
 
-    async def until(self, is_so: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, is_so: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait until ``is_so``."""
         async with asyncio.timeout(timeout_s):
             while not is_so():
                 await asyncio.sleep(0.005)
 
-    async def settled(self, timeout_s: float = 10.0) -> None:
+    async def settled(self, timeout_s: float = 30.0) -> None:
         """Wait until the queue is empty."""
         try:
             async with asyncio.timeout(timeout_s):

@@ -84,7 +84,7 @@ async def flood(relay: Relay, count: int) -> None:
 
 async def settled(relay: Relay, sent: int) -> None:
     """Wait until nothing is queued, then demand true counters."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await relay.counter("queued"):
             await asyncio.sleep(0.05)
     assert await false_counters(relay, sent) == []

@@ -88,7 +88,7 @@ class Peer:
             return []
         return self.output.read_bytes().split(b"\n")[:-1]
 
-    async def wait_for_lines(self, count: int, timeout_s: float = 20.0) -> None:
+    async def wait_for_lines(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until it wrote ``count`` lines."""
         try:
             async with asyncio.timeout(timeout_s):

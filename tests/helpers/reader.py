@@ -83,7 +83,7 @@ class Reader:
         """Return all complete lines."""
         return [line for connection in self.connections() for line in connection]
 
-    async def wait_for(self, number: int, timeout_s: float = 20.0) -> None:
+    async def wait_for(self, number: int, timeout_s: float = 30.0) -> None:
         """Wait until the message with ``number`` has come."""
         end = b"number %06d" % number
         try:
@@ -97,7 +97,7 @@ class Reader:
             counts = [len(lines) for lines in self.connections()]
             raise AssertionError(f"{self.output.name}: {counts} lines") from None
 
-    async def wait_for_lines(self, count: int, timeout_s: float = 20.0) -> None:
+    async def wait_for_lines(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` lines have come."""
         async with asyncio.timeout(timeout_s):
             while len(self.lines()) < count:

@@ -46,7 +46,7 @@ class TlsServer:
             stderr=asyncio.subprocess.STDOUT,
         )
         self._reading = asyncio.create_task(self._read())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while b"ACCEPT" not in self._output:
                 await asyncio.sleep(0.02)
         return self

@@ -224,11 +224,11 @@ class WebServer:
         transport.close()
         return response
 
-    async def wait_for_requests(self, count: int, timeout_s: float = 10.0) -> None:
+    async def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` requests were answered or refused."""
         await self._wait(lambda: len(self.requests) >= count, timeout_s, count)
 
-    async def wait_for_lines(self, count: int, timeout_s: float = 10.0) -> None:
+    async def wait_for_lines(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` lines were accepted."""
         await self._wait(lambda: len(self.lines) >= count, timeout_s, count)
 

@@ -62,7 +62,7 @@ async def shown(daemon: Daemon, name: str, value: float, **labels: str) -> None:
     """Wait until the series has this value."""
     found = None
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (found := value_of((await both(daemon))[1], name, **labels)) != value:
                 await asyncio.sleep(0.05)
     except TimeoutError:
@@ -143,7 +143,7 @@ async def test_targets_under_way_and_down_are_seen(tmp_path):
         async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
             await sender.send(40)
             await shown(daemon, "output_target_up", 0, target=dead)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not value_of(
                     (await both(daemon))[1],
                     "output_target_in_flight",
@@ -171,7 +171,7 @@ async def test_dead_letters_are_counted_by_reason_and_in_the_ledger(tmp_path):
         )
         await shown(daemon, "ledger_events_total", 1, id="d#0", result="dead_lettered")
         await shown(daemon, "ledger_events_total", 9, id="d#0", result="delivered")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not value_of((await both(daemon))[1], "dead_letters_bytes"):
                 await asyncio.sleep(0.05)
 
@@ -212,7 +212,7 @@ log {{ source(s); destination(d); }};
             await sender.send(1)
             await backup.wait_for_lines(1)
         async with Collector(HOST, out):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while not value_of(
                     (await both(daemon))[1], "output_server_good_probes", server=HOST
                 ):
@@ -279,7 +279,7 @@ log {{ source(s); destination(d); }};
     before = int(time.time())
     async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
         await sender.send(1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 csv, _ = await both(daemon)
                 found = csv.get(("src.network", "s#0", f"tcp,{HOST}", "stamp"))

@@ -332,7 +332,7 @@ async def test_a_removed_disk_buffer_is_used_until_it_is_empty(tmp_path, ports) 
             await stream
             await collector.wait_for_lines(9000)
             assert numbers(collector.lines[6000:]) == list(range(3000))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while path.exists():
                     await asyncio.sleep(0.05)
             await reload(daemon, with_buffer)

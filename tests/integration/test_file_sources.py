@@ -40,7 +40,7 @@ def numbers_in(path: Path) -> list[int]:
 
 async def wait_for(path: Path, count: int) -> list[int]:
     """Wait until a file holds ``count`` messages and return their numbers."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while len(numbers_in(path)) < count:
             await asyncio.sleep(0.02)
     return numbers_in(path)
@@ -113,7 +113,7 @@ async def test_killed_it_reads_again_and_loses_nothing(tmp_path: Path) -> None:
         await wait_for(target, written // 2)
         await daemon.kill()
     await daemon.start()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while len(set(numbers_in(target))) < written:
             await asyncio.sleep(0.05)
     await daemon.stop()
@@ -247,7 +247,7 @@ async def test_the_daemon_ends_with_the_file_on_request(tmp_path: Path) -> None:
         *("--state-dir", str(tmp_path / "state")),
         stderr=asyncio.subprocess.DEVNULL,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert await process.wait() == 0
     assert numbers_in(tmp_path / "out") == list(range(1000))
 

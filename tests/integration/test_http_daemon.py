@@ -88,7 +88,7 @@ async def test_stop_delivers_what_is_queued(tmp_path: Path):
             Sender("127.0.0.1", port) as sender,
         ):
             await sender.send(1000)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while "processed;1000" not in await daemon.ctl("STATS"):
                     await asyncio.sleep(0.01)
         assert daemon.returncode == 0

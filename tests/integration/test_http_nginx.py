@@ -115,7 +115,7 @@ class Nginx:
             env=environment(),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 assert self._process.returncode is None
                 try:

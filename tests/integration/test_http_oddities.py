@@ -325,7 +325,7 @@ async def test_without_file_descriptors_messages_wait(tmp_path: Path):
     async with HttpScene(tmp_path, options, None) as scene:
         with no_more_files():
             scene.send(20)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not any("Too many open files" in x for x in scene.log.lines()):
                     await asyncio.sleep(0.01)
             assert scene.queue.count == 20
@@ -384,7 +384,7 @@ async def test_a_name_that_is_lost_later_costs_nothing_while_the_connection_last
         for worker in scene.destination._workers:
             await worker.close()
         scene.send(5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any("error sending" in line for line in scene.log.lines()):
                 await asyncio.sleep(0.01)
         monkeypatch.undo()

@@ -21,7 +21,7 @@ HOME = "127.0.0.1"
 
 async def lines_of(path: Path, count: int) -> list[bytes]:
     """Wait until a file holds ``count`` lines and return them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             lines = path.read_bytes().splitlines() if path.exists() else []
             if len(lines) >= count:
@@ -146,7 +146,7 @@ async def test_without_flow_control_a_full_queue_drops_the_newest_and_counts(
     """
     async with Daemon(text, tmp_path) as daemon, Sender(HOME, ports[0]) as sender:
         await sender.send(5000)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while ";dropped;4000" not in (stats := await daemon.ctl("stats")):
                 await asyncio.sleep(0.05)
         assert ";queued;1000" in stats
@@ -180,7 +180,7 @@ async def test_stdin_is_read_to_its_end_and_ends_the_daemon_when_asked(
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await process.communicate(b"one\ntwo\nthree without newline")
     assert process.returncode == 0
     expected = [b"one", b"two", b"three without newline"]
@@ -226,7 +226,7 @@ async def test_usr1_reopens_files(tmp_path: Path) -> None:
         await lines_of(tmp_path / "out", 1)
         (tmp_path / "out").rename(tmp_path / "out.1")
         daemon.signal(signal.SIGUSR1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (tmp_path / "out").exists():
                 await sender.send()
                 await asyncio.sleep(0.05)

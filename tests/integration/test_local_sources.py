@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 async def lines_of(path: Path, count: int) -> list[bytes]:
     """Wait until a file holds ``count`` lines and return them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             lines = path.read_bytes().splitlines() if path.exists() else []
             if len(lines) >= count:
@@ -99,7 +99,7 @@ async def test_a_program_ends_with_the_daemon_with_all_its_children(
     async with Daemon(text, tmp_path):
         (pid,) = await lines_of(pid_file, 1)
         assert Path(f"/proc/{int(pid)}").exists()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{int(pid)}").exists():
             stat_fields = Path(f"/proc/{int(pid)}/stat").read_text().split()
             if stat_fields[2] == "Z":  # nobody reaps it in a container without init

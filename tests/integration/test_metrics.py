@@ -49,7 +49,7 @@ async def eventually(daemon: Daemon, check) -> None:
     """Wait until ``check(rows, samples)`` holds."""
     rows, samples = {}, []
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 rows, samples = await read(daemon)
                 if check(rows, samples):
@@ -618,7 +618,7 @@ async def test_the_page_of_several_workers_shows_them_all(tmp_path):
                 return answer.read().decode()
 
         samples = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not samples:  # 503 until the last worker answers
                 with contextlib.suppress(urllib.error.HTTPError):
                     samples = parse_prometheus(await asyncio.to_thread(fetch))
@@ -666,7 +666,7 @@ log {{ source(s_net); destination(d_file); destination(d_cut); }};
                 await sender.send_raw(line + b"\n")
             await out.wait_for_lines(2)
             path = tmp_path / "out.log"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not path.exists() or path.stat().st_size < 60:
                     await asyncio.sleep(0.02)
         source = await legacy_value(daemon, "src.network", "s_net#0", f"tcp,{HOST}")

@@ -241,7 +241,7 @@ async def test_mutual_tls_failover_and_failback_under_load_lose_nothing(
         count = await loading
         taken = _sequence(primary.lines())
         after = _sequence(failover.lines())[len(moved) :]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not after or after[-1] < count - 1:
                 await asyncio.sleep(0.1)
                 after = _sequence(failover.lines())[len(moved) :]

@@ -72,7 +72,7 @@ async def test_workers_share_the_port_and_the_numbers_are_added_up(
         await crew.collector.wait_for_lines(1000)
         assert sorted(numbers(crew.collector.lines)) == sorted([*range(25)] * 40)
         assert crew.collector.connections == 2
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await crew.written() != 1000:
                 await asyncio.sleep(0.05)
     assert crew.daemon.returncode == 0
@@ -192,7 +192,7 @@ async def test_nothing_is_lost_when_a_worker_is_killed_under_load(
                 await asyncio.sleep(0.005)
         whole = 12 - len(broken)
         assert 0 < whole < 12
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while numbers(crew.collector.lines).count(199) < whole:
                 await asyncio.sleep(0.05)
         counts = [numbers(crew.collector.lines).count(number) for number in range(200)]
@@ -227,7 +227,7 @@ async def test_workers_end_when_the_supervisor_is_killed(tmp_path: Path) -> None
     async with Crew(tmp_path) as crew:
         workers = crew.workers()
         await crew.daemon.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while any(_is_alive(pid) for pid in workers):
                 await asyncio.sleep(0.05)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 async def records(path: Path, count: int) -> list[str]:
     """Wait until a file holds ``count`` lines and return them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             lines = path.read_text().splitlines() if path.exists() else []
             if len(lines) >= count:

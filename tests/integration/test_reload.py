@@ -442,7 +442,7 @@ log {{ source(s); destination(d); }};
         async with Daemon(text, tmp_path) as daemon, Sender(PRIMARY, port) as sender:
             await sender.send(20)
             await daemon.wait_for("removing from rotation")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while json.loads(await daemon.ctl("QUEUES", "--json"))[0]["messages"]:
                     await asyncio.sleep(0.02)
 

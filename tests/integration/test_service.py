@@ -59,7 +59,7 @@ class NotifySocket:
         self._changed.set()
 
     async def wait_for(self, word: str, count: int = 1) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while self.words.count(word) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -151,12 +151,12 @@ async def test_usr1_opens_rotated_files_anew(tmp_path):
         Sender(HOST, port) as sender,
     ):
         await sender.send(1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not out.exists() or not out.read_bytes():
                 await asyncio.sleep(0.01)
         out.rename(old)
         daemon.signal(signal.SIGUSR1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not out.exists():
                 await sender.send(1)
                 await asyncio.sleep(0.02)
@@ -231,7 +231,7 @@ destination d {{ file("{open_path}/out.log"); }};
 log {{ source(s); destination(d); }};
 """
     async with Daemon(config, open_path, "--user", "nobody") as daemon:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (open_path / "out.log").exists():
                 await asyncio.sleep(0.02)
     assert daemon.returncode == 0

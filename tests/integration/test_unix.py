@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 async def lines_of(path: Path, count: int) -> list[bytes]:
     """Wait until a file holds ``count`` lines and return them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             lines = path.read_bytes().splitlines() if path.exists() else []
             if len(lines) >= count:

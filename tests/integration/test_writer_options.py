@@ -20,7 +20,7 @@ HOME = "127.0.0.1"
 
 async def content_of(path: Path, size: int) -> bytes:
     """Wait until a file has ``size`` bytes and return them."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not path.exists() or path.stat().st_size < size:
             await asyncio.sleep(0.02)
     return path.read_bytes()
