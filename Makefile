@@ -13,7 +13,7 @@ PAIRS ?= 20000
 CASE ?= relay
 SECONDS ?= 600
 
-.PHONY: help run demo check format test prop sim bench bench-micro peers clean compat \
+.PHONY: help run demo check format test test-failed prop sim bench bench-micro peers clean compat \
 	fuzz bless grammar
 
 help: ## show the targets
@@ -50,6 +50,9 @@ format: $(DEV_STAMP) ## put the code into the house format
 
 test: $(DEV_STAMP) ## all tests
 	$(BIN)/pytest -n $(JOBS)
+
+test-failed: $(DEV_STAMP) ## the tests that failed last, one after the other
+	$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none
 
 prop: $(DEV_STAMP) ## PAIRS configurations and messages: generated = reference
 	LOGFERRY_PAIRS=$$(($(PAIRS) / 2)) $(BIN)/pytest --timeout=0 -n 2 \
