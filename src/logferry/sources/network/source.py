@@ -26,6 +26,7 @@ from logferry.sources.base import SourceKind
 from logferry.sources.network import events
 from logferry.sources.network.accounts import SourceAccounts
 from logferry.sources.network.connection import Connection
+from logferry.sources.network.connections import Connections
 from logferry.sources.network.datagrams import (
     DatagramReceiver,
     ProxiedSender,
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "NetworkSource"]
 
 _SHOWN_BYTES = 60
-_IDLE_CHECKS_PER_TIMEOUT = 4
 
 
 class NetworkSource:
@@ -79,7 +79,6 @@ class NetworkSource:
         self._resolver = Resolver(naming_of(self._options), environment.clock)
         self._listener: Listener | None = None
         self._receiver: DatagramReceiver | None = None
-        self._connections: set[Connection] = set()
         self._context: ssl.SSLContext | None = None
         self._unacked_count = 0
         self._local = ("", 0)
@@ -92,6 +91,13 @@ class NetworkSource:
             connections=lambda: self._connections,
         )
         self._accounts.connections_max.value = self._options.max_connections
+        self._connections = Connections(
+            spec,
+            environment,
+            self._options.max_connections,
+            open_count=self._accounts.connected,
+            rejected=self._accounts.rejected,
+        )
 
     @property
     def _port(self) -> int:
@@ -121,9 +127,8 @@ class NetworkSource:
                 self._unwrap_by(),
             )
         if self._options.keep_alive:
-            for connection in tuple(old._connections):
+            for connection in old._connections.hand_over():
                 self._adopt(connection)
-            old._connections.clear()
         return True
 
     def _has_address_of(self, old: NetworkSource) -> bool:
@@ -140,7 +145,6 @@ class NetworkSource:
     def _adopt(self, connection: Connection) -> None:
         """Go on with a connection that another source accepted."""
         self._connections.add(connection)
-        self._accounts.connected.value = len(self._connections)
         peer, local = connection.endpoints()
         connection.adopt(self._intake, self)
         self._account_for(connection, peer[0])
@@ -149,8 +153,7 @@ class NetworkSource:
     def on_reload(self) -> None:
         """Close the connections when they are not to be kept."""
         if not self._options.keep_alive:
-            for connection in tuple(self._connections):
-                connection.close()
+            self._connections.close()
 
     async def start(self) -> None:
         """Listen. Raises ``TransportError`` when the address cannot be had."""
@@ -161,7 +164,8 @@ class NetworkSource:
         if not self._transport.is_datagram:
             self._warn_of_window()
         if options.idle_timeout and not self._transport.is_datagram:
-            self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
+            closing = self._connections.close_idle(options.idle_timeout)
+            self._tasks.start(closing, f"idle timeout of {self.id}")
         if options.dynamic_window_size and not self._transport.is_datagram:
             self._tasks.start(self._divide_window(), f"window of {self.id}")
         if self._listener is not None or self._receiver is not None:
@@ -223,21 +227,11 @@ class NetworkSource:
         return self._local
 
     def _on_accepted(self, sock: socket.socket, address: object) -> None:
-        options, log = self._options, self._environment.log
+        options = self._options
         client = describe_address(sock, address)
         local = describe_address(sock, sock.getsockname())
-        if len(self._connections) >= options.max_connections:
+        if not self._connections.has_room(client, local):
             sock.close()
-            self._accounts.rejected.add(1)
-            log.emit(
-                events.ConnectionRejected(
-                    client,
-                    local,
-                    self.id.partition("#")[0],
-                    str(self._spec.span),
-                    options.max_connections,
-                )
-            )
             return
         framer = make_framer(
             self._transport.framing,
@@ -260,10 +254,7 @@ class NetworkSource:
             opening=opening,
             inner_opening=inner_opening,
         )
-        connection.client, connection.local = client, local
-        self._connections.add(connection)
-        self._accounts.connected.value = len(self._connections)
-        log.emit(events.ConnectionAccepted(connection.descriptor, client, local))
+        self._connections.welcome(connection, client, local)
         peer = cast("tuple[str, int]", address)
         self._account_for(connection, peer[0])
         self._begin(connection, peer, sock.getsockname())
@@ -402,15 +393,9 @@ class NetworkSource:
 
     def on_connection_closed(self, connection: Connection) -> None:
         """Forget the connection."""
-        self._connections.discard(connection)
         if connection.account is not None:
             connection.account.connection_count -= 1
-        self._accounts.connected.value = len(self._connections)
-        self._environment.log.emit(
-            events.ConnectionClosed(
-                connection.descriptor, connection.client, connection.local
-            )
-        )
+        self._connections.remove(connection)
 
     def on_transport_error(self, reason: str, detail: str) -> None:
         """Count what a client did wrong."""
@@ -433,18 +418,9 @@ class NetworkSource:
         )
         while True:
             await asyncio.sleep(options.dynamic_window_stats_freq)
-            shares = dynamic.look(self._connections)
+            shares = dynamic.look(tuple(self._connections))
             for connection, share in (shares or {}).items():
                 connection.window = self._window() + share
-
-    async def _close_idle(self) -> None:
-        timeout_s = self._options.idle_timeout
-        while True:
-            await asyncio.sleep(timeout_s / _IDLE_CHECKS_PER_TIMEOUT)
-            oldest = self._environment.clock() - timeout_s
-            for connection in tuple(self._connections):
-                if connection.last_read_at < oldest:
-                    connection.close()
 
     async def stop(self) -> None:
         """Stop listening and close all connections."""
@@ -454,8 +430,7 @@ class NetworkSource:
         if self._receiver is not None:
             self._receiver.close()
             self._receiver = None
-        for connection in tuple(self._connections):
-            connection.close()
+        self._connections.close()
         if self._options.tls is not None:
             key = cast("TlsOptions", self._options.tls).key_file
             self._environment.credentials.forget_waiting(key, self._on_passphrase)

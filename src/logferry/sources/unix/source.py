@@ -28,8 +28,8 @@ from logferry.runtime.socket_options import apply_socket_options
 from logferry.runtime.streams import describe_address, describe_os_error
 from logferry.runtime.tasks import Tasks
 from logferry.sources.base import SourceKind
-from logferry.sources.network import events as network_events
 from logferry.sources.network.connection import Connection
+from logferry.sources.network.connections import Connections
 from logferry.sources.options import reception_of
 from logferry.sources.unix.credentials import (
     Credentials,
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "UnixDgramSource", "UnixStreamSource", "bind_unix"]
 
 _WINDOW_MIN = 100
-_IDLE_CHECKS_PER_TIMEOUT = 4
 
 
 def bind_unix(
@@ -168,13 +167,17 @@ class UnixStreamSource(_LocalSource):
         self._stream_options = cast("UnixStreamOptions", spec.options)
         self._listener: Listener | None = None
         self._inode = 0
-        self._connections: set[Connection] = set()
         self._credentials: dict[Connection, Credentials | None] = {}
         self._tasks = Tasks(environment.log)
         labels = {"driver": spec.kind, "id": spec.id, "address": self._options.path}
         metrics = environment.metrics
-        self._connected = metrics.gauge("socket_connections", labels)
-        self._rejected = metrics.counter("socket_rejected_connections_total", labels)
+        self._connections = Connections(
+            spec,
+            environment,
+            self._stream_options.max_connections,
+            open_count=metrics.gauge("socket_connections", labels),
+            rejected=metrics.counter("socket_rejected_connections_total", labels),
+        )
 
     def inherit(self, old: Source) -> bool:
         """Take over the socket and the connections of a source with the same path."""
@@ -189,19 +192,16 @@ class UnixStreamSource(_LocalSource):
         )
         if self._options.keep_alive:
             self._credentials.update(old._credentials)
-            for connection in tuple(old._connections):
+            for connection in old._connections.hand_over():
                 self._connections.add(connection)
                 connection.adopt(self._intake, self)
                 self._begin(connection)
-            old._connections.clear()
-        self._connected.value = len(self._connections)
         return True
 
     def on_reload(self) -> None:
         """Close the connections when they are not to be kept."""
         if not self._options.keep_alive:
-            for connection in tuple(self._connections):
-                connection.close()
+            self._connections.close()
 
     async def start(self) -> None:
         """Listen. Raises ``TransportError`` when the socket cannot be made."""
@@ -220,33 +220,15 @@ class UnixStreamSource(_LocalSource):
                 self._on_accepted,
             )
         if self._options.idle_timeout:
-            self._tasks.start(self._close_idle(), f"idle timeout of {self.id}")
-
-    async def _close_idle(self) -> None:
-        timeout_s = self._options.idle_timeout
-        while True:
-            await asyncio.sleep(timeout_s / _IDLE_CHECKS_PER_TIMEOUT)
-            oldest = self._environment.clock() - timeout_s
-            for connection in tuple(self._connections):
-                if connection.last_read_at < oldest:
-                    connection.close()
+            closing = self._connections.close_idle(self._options.idle_timeout)
+            self._tasks.start(closing, f"idle timeout of {self.id}")
 
     def _on_accepted(self, sock: socket.socket, address: object) -> None:
-        options, log = self._stream_options, self._environment.log
+        options = self._stream_options
         client = describe_address(sock, address)
         local = describe_address(sock, options.path)
-        if len(self._connections) >= options.max_connections:
+        if not self._connections.has_room(client, local):
             sock.close()
-            self._rejected.add(1)
-            log.emit(
-                network_events.ConnectionRejected(
-                    client,
-                    local,
-                    self.id.partition("#")[0],
-                    str(self._spec.span),
-                    options.max_connections,
-                )
-            )
             return
         framer = make_framer(
             "line", options.log_msg_size, keep_empty="empty-lines" in options.flags
@@ -260,12 +242,7 @@ class UnixStreamSource(_LocalSource):
             environment=self._environment,
             owner=self,
         )
-        connection.client, connection.local = client, local
-        self._connections.add(connection)
-        self._connected.value = len(self._connections)
-        log.emit(
-            network_events.ConnectionAccepted(connection.descriptor, client, local)
-        )
+        self._connections.welcome(connection, client, local)
         self._credentials[connection] = (
             peer_credentials(sock) if self._wants_credentials else None
         )
@@ -282,14 +259,8 @@ class UnixStreamSource(_LocalSource):
 
     def on_connection_closed(self, connection: Connection) -> None:
         """Forget the connection."""
-        self._connections.discard(connection)
         self._credentials.pop(connection, None)
-        self._connected.value = len(self._connections)
-        self._environment.log.emit(
-            network_events.ConnectionClosed(
-                connection.descriptor, connection.client, connection.local
-            )
-        )
+        self._connections.remove(connection)
 
     def on_window_full(self) -> None:
         """Nothing to count: the connection says that it is suspended."""
@@ -310,8 +281,7 @@ class UnixStreamSource(_LocalSource):
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        for connection in tuple(self._connections):
-            connection.close()
+        self._connections.close()
         await self._tasks.cancel()
 
 

@@ -1,1 +1,0 @@
-"""The outage rehearsal: real policies on a virtual clock."""
