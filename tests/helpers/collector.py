@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import socket
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ssl
 
+    from helpers.flood import Tally
+
 _SO_ATTACH_FILTER = 26  # socket(7)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
 
@@ -22,24 +25,34 @@ class Collector:
     A TCP or TLS server on one address.
 
     Attributes:
-        lines: every complete line received, in order, over all connections.
+        lines: every complete line received, in order, over all connections; with a
+            ``tally`` they are only counted there.
+        line_count: how many that were.
         connections: how many connections were accepted.
         empty_connections: those that ended without a byte.
 
     """
 
     def __init__(
-        self, address: str, port: int, context: ssl.SSLContext | None = None
+        self,
+        address: str,
+        port: int,
+        context: ssl.SSLContext | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.address = address
         self.port = port
         self.lines: list[bytes] = []
+        self.line_count = 0
+        self._tally = tally
         self.connections = 0
         self.empty_connections = 0
         self.client_certificates: list[bytes] = []
         self.reads = True
         self._context = context
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._arriving: dict[socket.socket, asyncio.Task[None]] = {}
+        self._is_leaving = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
         self._changed = asyncio.Event()
@@ -53,18 +66,57 @@ class Collector:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(
-            self._serve,
-            self.address,
-            self.port,
-            ssl=self._context,
-            limit=1 << 20,
-            backlog=2048,
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self._listener = socket.create_server(
+            (self.address, self.port), family=family, backlog=2048
         )
+        self._listener.setblocking(False)
+        self._is_leaving = False
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def _accept(self) -> None:
+        """Take all connections that wait; from here on each of them is known."""
+        assert self._listener is not None
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return  # none waits, or it is gone again
+            sock.setblocking(False)
+            self._arriving[sock] = asyncio.create_task(self._serve(sock))
+
+    def _close_listener(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+
+    async def _arrive(
+        self, sock: socket.socket
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a connection's streams, or nothing if its handshake failed."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=1 << 20)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=self._context
+            )
+        except OSError:
+            return None
+        finally:
+            is_wanted = self._arriving.pop(sock, None) is not None
+            self._changed.set()
+        if not is_wanted:
+            transport.abort()
+            return None
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        streams = await self._arrive(sock)
+        if streams is None:
+            return
+        reader, writer = streams
         self.connections += 1
         self._writers.add(writer)
         self._readers[writer] = reader
@@ -72,6 +124,13 @@ class Collector:
         if tls is not None:
             self.client_certificates.append(tls.getpeercert(binary_form=True) or b"")
         self._changed.set()
+        if self._is_leaving:
+            writer.write_eof()
+        await self._read(reader, writer)
+
+    async def _read(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         rest = b""
         is_empty = True
         try:
@@ -83,10 +142,9 @@ class Collector:
                 if not data:
                     break
                 is_empty = False
-                lines = (rest + data).split(b"\n")
-                rest = lines.pop()
-                self.lines.extend(lines)
-                self._changed.set()
+                complete, newline, rest = (rest + data).rpartition(b"\n")
+                if newline:
+                    self._take(complete)
         except OSError:
             pass
         finally:
@@ -95,6 +153,15 @@ class Collector:
             del self._readers[writer]
             self._changed.set()
             writer.close()
+
+    def _take(self, lines: bytes) -> None:
+        if self._tally is not None:
+            self._tally.take(lines)
+            self.line_count += lines.count(b"\n") + 1
+        else:
+            self.lines.extend(lines.split(b"\n"))
+            self.line_count = len(self.lines)
+        self._changed.set()
 
     async def wait_for_lines(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until ``count`` lines have arrived."""
@@ -125,12 +192,17 @@ class Collector:
         After a reset, what our kernel had acknowledged and we had not read is gone,
         which no client that trusts the kernel's word can know.
         """
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._accept()  # who is connected already is told, not reset
+        self._close_listener()
+        self._is_leaving = True
         for writer in tuple(self._writers):
             writer.write_eof()
-        await self._wait(lambda: not self._writers, timeout_s, "the clients' ends")
+        await self._wait(
+            lambda: not (self._arriving or self._writers),
+            timeout_s,
+            "the clients' ends",
+        )
 
     async def reset(self, timeout_s: float = 30.0) -> None:
         """
@@ -140,15 +212,18 @@ class Collector:
         nothing more is acknowledged; then the rest is read, then the connection is
         reset. A client that loses a message now has lost it by itself.
         """
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in tuple(self._writers):
-            sock = writer.get_extra_info("socket")
+        if self._listener is not None:
+            self._accept()  # what our kernel has acknowledged there must be read too
+        self._close_listener()
+        sockets = list(self._arriving)
+        sockets += [writer.get_extra_info("socket") for writer in self._writers]
+        for sock in sockets:
             drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
             program = struct.pack("HL", 1, ctypes.addressof(drop_all))  # bpf(4)
             sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
         async with asyncio.timeout(timeout_s):
+            while self._arriving and self._context is None:
+                await asyncio.sleep(0)
             for writer in tuple(self._writers):
                 sock = writer.get_extra_info("socket")
                 while _unread_bytes(sock) or self._reader_bytes(writer):
@@ -160,9 +235,11 @@ class Collector:
 
     async def stop(self, *, reset: bool = False) -> None:
         """Stop listening and end all connections, with RST or FIN."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._close_listener()
+        for sock in tuple(self._arriving):
+            del self._arriving[sock]  # nobody waits for it any more
+            with contextlib.suppress(OSError):  # the client was quicker
+                sock.shutdown(socket.SHUT_RDWR)
         for writer in tuple(self._writers):
             if not reset:
                 writer.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import os
 import random
 import signal
 import socket
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from helpers.metrics import parse_prometheus, rows_of, unbalanced
@@ -22,18 +24,43 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 20.0
 
 
+_SLOT_PORTS = 400
+_SLOTS = 30  # from 20,000 up to the kernel's own range
+
+
+def _claim_slot() -> int:
+    """
+    Return a range of ports that no other test process on this machine has.
+
+    The lock is kept until the process ends. A port that a test does not hold all the
+    time would else be taken by somebody else's test in between.
+    """
+    for slot in random.sample(range(_SLOTS), _SLOTS):
+        path = f"{tempfile.gettempdir()}/logferry-test-ports-{slot}"
+        lock = -1
+        try:
+            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # taken, or another user's
+            if lock >= 0:
+                os.close(lock)
+        else:
+            return slot
+    raise RuntimeError("too many test processes at the same time")
+
+
 def _ports() -> Iterator[int]:
     """
     Yield ports in random order.
 
     They are below the range from which the kernel takes ports for outgoing
-    connections, and every test worker has a range of its own: a port that was free is
+    connections, and every test process has a range of its own: a port that was free is
     still free when the daemon binds it.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
-    numbers = list(range(20_000 + worker * 1000, 21_000 + worker * 1000))
+    first = 20_000 + _claim_slot() * _SLOT_PORTS
+    numbers = list(range(first, first + _SLOT_PORTS))
     random.shuffle(numbers)
-    return itertools.cycle(numbers)
+    yield from itertools.cycle(numbers)
 
 
 _PORTS = _ports()
@@ -41,7 +68,7 @@ _PORTS = _ports()
 
 def free_port(*addresses: str) -> int:
     """Return a port that is free on all ``addresses`` now, for TCP and UDP."""
-    for port in itertools.islice(_PORTS, 1000):
+    for port in itertools.islice(_PORTS, _SLOT_PORTS):
         with contextlib.ExitStack() as stack:
             try:
                 for address in addresses:

@@ -180,6 +180,8 @@ class Line:
 
     async def settle(self, limit_s: float) -> None:
         """Take nothing new; wait at most ``limit_s`` for acknowledgements."""
+        # A connection or probe that comes about now would begin what is about to end.
+        await self.driver.stop()
         self._retire_session()
         await wait_until(lambda: not self._draining, limit_s, self._environment.clock)
 
