@@ -138,6 +138,19 @@ async def test_generated_messages_have_the_text_and_values_that_were_asked_for(
     assert len(lines) == 3
 
 
+async def test_values_of_generated_messages_have_types_and_names_of_fields(
+    tmp_path: Path,
+) -> None:
+    source = (
+        "example-msg-generator(num(1) values("
+        '"count" => int(5), "names" => list("a,b"), "ratio" => 0.5, "PROGRAM" => "me"));'
+    )
+    pairs = "$(format-json --key count --key names --key ratio)"
+    async with Daemon(site(tmp_path, source, f"$PROGRAM {pairs}"), tmp_path):
+        lines = await lines_of(tmp_path / "out", 1)
+    assert lines == [b'me {"ratio":0.5,"names":["a","b"],"count":5}']
+
+
 async def test_the_example_destination_writes_to_its_file(tmp_path: Path) -> None:
     text = f"""
     log {{

@@ -67,6 +67,7 @@ def check_multi_line(options: RuleOptions, scope: Scope) -> None:
                 f"multi-line-mode({options.multi_line_mode})",
                 options.given[name],
                 "see the modes in the page of the driver",
+                rule="no-effect",
             )
 
 

@@ -34,6 +34,7 @@ class CipherSuite:
                 scope.diagnostics.warning(
                     "tls13() has no effect: Python's ssl module does not offer it",
                     argument.span,
+                    rule="no-effect",
                 )
             else:
                 scope.diagnostics.error(f"expected {self.title}", span)

@@ -25,12 +25,13 @@ __all__ = [
 ]
 
 LANGUAGE_RULES = {
+    "http-method": "A method that http() does not send.",
     "http-persist-name": "Several URLs, and a queue named after the first.",
     "module": "A module that is asked for and not there.",
     "no-effect": "An option that is accepted and does nothing here.",
     "obsolete-name": "An option by a name that it had once.",
     "undefined-variable": "A word between backticks that nobody defined.",
-    "version": "A configuration newer than what is known.",
+    "version": "A configuration of no version, or newer than what is known.",
 }
 """Rules of warnings that reading itself gives."""
 
@@ -102,8 +103,8 @@ class Diagnostics:
         """Note an error, once."""
         self._add(Diagnostic(Severity.ERROR, message, span, hint))
 
-    def warning(self, message: str, span: Span, hint: str = "", rule: str = "") -> None:
-        """Note a warning, once."""
+    def warning(self, message: str, span: Span, hint: str = "", *, rule: str) -> None:
+        """Note a warning, once; ``rule`` is the name by which it is switched off."""
         self._add(Diagnostic(Severity.WARNING, message, span, hint, rule))
 
     def _add(self, item: Diagnostic) -> None:

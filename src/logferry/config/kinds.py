@@ -416,6 +416,8 @@ class Template:
                 return None
             text = template_of_version(text, scope.version)
             return TemplateText(text, argument.span, argument.name)
+        if isinstance(argument, Number):
+            return _template_of_number(argument)
         text = text_of(argument)
         if text is None:
             scope.diagnostics.error(f"expected {self.title}", argument.span)
@@ -424,6 +426,13 @@ class Template:
         if isinstance(named, TemplateText):
             return named
         return TemplateText(template_of_version(text, scope.version), argument.span)
+
+
+def _template_of_number(number: Number) -> TemplateText:
+    """Return a literal number, which has a type; units and bases are applied."""
+    if isinstance(number.value, int):
+        return TemplateText(str(number.value), number.span, "int64")
+    return TemplateText(number.text, number.span, "float")
 
 
 @record

@@ -112,6 +112,7 @@ def _version(
             "@version is missing",
             Span(str(path), 1, 1, 1, 1),
             f"write @version: {CURRENT_VERSION[0]}.{CURRENT_VERSION[1]} first",
+            rule="version",
         )
         return CURRENT_VERSION
     return version

@@ -170,6 +170,7 @@ class PathReader:
             "parallelize() has no effect: one process handles its sources in order",
             first.span,
             "run with --processes for more cores",
+            rule="no-effect",
         )
         if isinstance(first, Call):
             ParallelOptions.read(first.arguments, self._resolver.scope, first.span)

@@ -414,7 +414,7 @@ class Preprocessor:
         frame.index += 2
         message, hint = "include is written with an @", f'write @include "{name}"'
         if self.version is not None and self.version < INCLUDE_NEEDS_AT:
-            self._diagnostics.warning(message, word.span, hint)
+            self._diagnostics.warning(message, word.span, hint, rule="obsolete-name")
         else:
             self._diagnostics.error(message, word.span, hint)
         self._include(name, frame, word.span)

@@ -250,6 +250,7 @@ class Resolver:
                         "where they are written",
                         element.span,
                         "give it to the destination that uses the template",
+                        rule="no-effect",
                     )
             else:
                 self.diagnostics.error(

@@ -136,11 +136,13 @@ class DiskBufferOptions(Options):
                 "disk-buffer() holds 1 MiB, which is its least",
                 self.given.get("capacity_bytes", self.span),
                 "say with capacity-bytes() how much may wait",
+                rule="disk-buffer-capacity",
             )
         if self.durability == "os" and not self.reliable:
             scope.diagnostics.warning(
                 "durability() has no effect without reliable(yes)",
                 self.given.get("durability", self.span),
+                rule="no-effect",
             )
 
 
@@ -309,12 +311,14 @@ class WriterOptions(DestinationOptions, TemplateOptions):
             scope.diagnostics.warning(
                 f"flags({flag}) has no effect: {_FLAGS_WITHOUT_EFFECT[flag]}",
                 self.given.get("flags", self.span),
+                rule="no-effect",
             )
         if self.mark_mode == "internal" and "mark_mode" in self.given:
             scope.diagnostics.warning(
                 "mark-mode(internal) has no effect: internal() makes no marks",
                 self.given["mark_mode"],
                 "dst-idle, host-idle and periodical do",
+                rule="no-effect",
             )
 
 

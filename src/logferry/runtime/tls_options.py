@@ -129,6 +129,7 @@ class TlsOptions(Options):
             scope.diagnostics.warning(
                 "sni(no) has no effect: the server's name is always sent",
                 self.given["sni"],
+                rule="no-effect",
             )
         if self.pkcs12_file:
             scope.diagnostics.error(

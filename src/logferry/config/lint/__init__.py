@@ -42,7 +42,7 @@ def lint(
             if any(_covers(span, finding.span) for span in said):
                 continue  # reading the options found it, too
             diagnostics.warning(
-                finding.message, finding.span, finding.remedy, rule.name
+                finding.message, finding.span, finding.remedy, rule=rule.name
             )
 
 

@@ -510,6 +510,7 @@ class HttpDestinationOptions(
                 f"method '{self.method}' is not supported, using POST",
                 self.given.get("method", self.span),
                 "write POST or PUT",
+                rule="http-method",
             )
         if self.proxy:
             _check_proxy(self, scope)
@@ -555,6 +556,7 @@ class HttpDestinationOptions(
                 "flush-on-worker-key-change(no) has no effect: batches never mix "
                 "partition keys",
                 given,
+                rule="no-effect",
             )
 
     def _check_buckets(self, scope: Scope) -> None:

@@ -235,6 +235,7 @@ class FailoverOptions(Options):
                         "weight() has no effect without strategy(weighted)",
                         server.given["weight"],
                         "add strategy(weighted) to failover()",
+                        rule="no-effect",
                     )
         is_by_chance = self.strategy in {"random", "weighted"}
         failback = cast("FailbackOptions | None", self.failback)
@@ -246,6 +247,7 @@ class FailoverOptions(Options):
                 "a tier are as good as each other, and all are in tier 1",
                 self.given["failback"],
                 "give the servers of last resort a tier(2)",
+                rule="no-effect",
             )
 
 
@@ -268,6 +270,7 @@ class SpareOptions(FailoverOptions):
                 f"failover({self.mode}) has no effect: the targets share one queue, "
                 "nothing waits for one that is away",
                 self.given["mode"],
+                rule="no-effect",
             )
         for name in ("failback", "strategy", "remember"):
             if name in self.given:
@@ -275,6 +278,7 @@ class SpareOptions(FailoverOptions):
                     f"{name}() has no effect in a load balancer: every target that is "
                     "connected is used",
                     self.given[name],
+                    rule="no-effect",
                 )
 
     def _check_strategy(self, scope: Scope) -> None:

@@ -139,6 +139,7 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                 "spoof-source() has no effect: only UDP over IPv4 can do that",
                 self.given.get("spoof_source", self.span),
                 "write transport(udp)",
+                rule="no-effect",
             )
         if self.protocol == "udp":
             self._check_udp(scope)
@@ -183,6 +184,7 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                     f"{name.replace('_', '-')}() has no effect: UDP knows neither "
                     "connections nor acknowledgements",
                     self.given[name],
+                    rule="no-effect",
                 )
 
     def _check_servers(self, failover: FailoverOptions, scope: Scope) -> None:
@@ -196,7 +198,9 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                 )
             if protocol == "tcp" and "tls" in server.given:
                 scope.diagnostics.warning(
-                    "tls() has no effect with transport(tcp)", server.given["tls"]
+                    "tls() has no effect with transport(tcp)",
+                    server.given["tls"],
+                    rule="no-effect",
                 )
 
     def _check_probe(self, failover: FailoverOptions, scope: Scope) -> None:
@@ -209,6 +213,7 @@ class InetDestinationOptions(WriterOptions, InetSocketOptions):
                 f"probe({failback.probe}) has no effect: without transport(tls) a "
                 "probe is a TCP connection",
                 failback.given["probe"],
+                rule="no-effect",
             )
 
 

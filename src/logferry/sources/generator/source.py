@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from logferry.codegen.macros import MacroContext
 from logferry.codegen.template_text import TemplateError
-from logferry.codegen.templates import template_function
+from logferry.codegen.templates import pair_function, template_function
+from logferry.codegen.values import set_value
 from logferry.config.kinds import Integer, Pairs, Seconds, Template
 from logferry.config.schema import Option
 from logferry.message.model import Message, Origin, Stamp
@@ -48,7 +49,9 @@ class GeneratorOptions(SourceOptions):
     template = Option(
         Template(), None, doc="The text of the messages; macros are expanded."
     )
-    values = Option(Pairs(), (), doc='Name-value pairs, "name" => "value".')
+    values = Option(
+        Pairs(), (), doc='Name-value pairs, "name" => "value"; type hints count.'
+    )
 
     def check(self, scope: Scope) -> None:
         """Report templates that cannot be expanded."""
@@ -81,7 +84,8 @@ class GeneratorSource:
         template = self._options.template
         self._text = _function_of(template, context)
         self._values = tuple(
-            (name, _function_of(value, context)) for name, value in self._options.values
+            (name, pair_function(value.text, value.hint, context))
+            for name, value in self._options.values
         )
         self._tags = [tag.encode() for tag in self._options.tags]
         self._made_count = 0
@@ -130,7 +134,7 @@ class GeneratorSource:
         message.program = options.program_override.encode()
         message.tags = list(self._tags)
         for name, value in self._values:
-            message.values[name] = value(message)
+            set_value(message, name, *value(message))
         message.message = self._text(message)
         return message
 

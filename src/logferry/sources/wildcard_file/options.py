@@ -72,6 +72,7 @@ class WildcardFileOptions(FollowOptions):
             scope.diagnostics.warning(
                 "flags(exit-on-eof) has no effect: another file may come at any time",
                 self.given.get("flags", self.span),
+                rule="no-effect",
             )
         for name in ("filename_pattern", "exclude_pattern"):
             if "/" in getattr(self, name):
