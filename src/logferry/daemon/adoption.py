@@ -56,11 +56,7 @@ class AdoptionFailed(Event):
 
 
 class Adoption:
-    """
-    One file on its way into another queue.
-
-    Raises ``QueueError`` when the file cannot be used.
-    """
+    """One file on its way into another queue; ``open`` first, then ``run``."""
 
     def __init__(
         self, path: Path, push: Callable[[RecordBatch], PushResult], log: EventLog
@@ -68,11 +64,25 @@ class Adoption:
         self.path = path
         self._push = push
         self._log = log
-        self._storage = Storage(path)
+        self._file: Storage | None = None
         self._pending: dict[int, Row] = {}  # pushed and not taken over
         self._settled: list[Row] = []
         self._progress = asyncio.Event()
-        self._count = self._storage.totals.count
+        self._count = 0
+
+    async def open(self) -> None:
+        """
+        Open the file; a large one is counted, which takes a while.
+
+        Raises ``QueueError`` when it cannot be used.
+        """
+        self._file = await asyncio.to_thread(Storage, self.path)
+        self._count = self._file.totals.count
+
+    @property
+    def _storage(self) -> Storage:
+        assert self._file is not None
+        return self._file
 
     @property
     def count(self) -> int:
@@ -138,6 +148,8 @@ class Adoption:
 
     async def close(self) -> None:
         """Leave the rest in the file, after ``run`` was cancelled."""
+        if self._file is None:
+            return  # the stop came before it was open
         try:
             await self._remove()
         except QueueError as error:

@@ -313,7 +313,9 @@ class Commands:
                 f" another kind of destination than {found.spec.id}"
             )
         try:
-            count = self._daemon.queues.adopt(Path(words[1]), found.destination.push)
+            count = await self._daemon.queues.adopt(
+                Path(words[1]), found.destination.push
+            )
         except LogferryError as error:
             return f"FAIL {words[1]}: {error}"
         return f"OK {count} messages go to {found.spec.id}"

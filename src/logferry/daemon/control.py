@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.errors import TransportError
+from logferry.queues.refusal import is_disk_error
 from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
@@ -55,6 +56,7 @@ _DESCRIPTORS_MAX = 3
 _CLIENTS_MAX = 256
 _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED)
 _ACCEPT_PAUSE_S = 0.1
+_RETRY_S = 1.0
 _PATH_BYTES_MAX = 107  # sun_path, with its terminating NUL (unix(7))
 
 
@@ -68,6 +70,17 @@ class UnknownCommand(Event):
     )
 
     command: str
+
+
+@record
+class ControlPutOff(Event):
+    """The disk does not take the socket now."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = "Control socket cannot be made now, will try again"
+
+    path: str
+    error: str
 
 
 @record
@@ -216,24 +229,47 @@ class ControlServer:
         self._clients: dict[asyncio.Task[None], None] = {}
 
     async def start(self) -> None:
-        """Listen. A stale socket is replaced; raises ``TransportError``."""
+        """
+        Listen; later, when the disk does not take the socket now.
+
+        A stale socket is replaced. Raises ``TransportError``.
+        """
         if len(os.fsencode(self._path)) > _PATH_BYTES_MAX:
             raise TransportError(
                 f"the control socket's path is longer than {_PATH_BYTES_MAX} bytes: "
                 f"{self._path}; give a shorter or a relative one"
             )
-        with contextlib.suppress(FileNotFoundError):
-            if Path(self._path).is_socket():
-                Path(self._path).unlink()
+        try:
+            self._listen()
+        except OSError as error:
+            if not is_disk_error(error):
+                raise TransportError(
+                    f"cannot make the control socket {self._path}: {error.strerror}"
+                ) from error
+            self._log.emit(ControlPutOff(self._path, error.strerror or ""))
+            loop = asyncio.get_running_loop()
+            self._acceptor = loop.create_task(self._listen_later(), name="control")
+
+    async def _listen_later(self) -> None:
+        while True:
+            await asyncio.sleep(_RETRY_S)
+            try:
+                self._listen()
+            except OSError:
+                continue
+            return
+
+    def _listen(self) -> None:
+        """Make the socket. Raises ``OSError``."""
+        if Path(self._path).is_socket():
+            Path(self._path).unlink()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
             sock.bind(self._path)
-        except OSError as error:
+        except OSError:
             sock.close()
-            raise TransportError(
-                f"cannot make the control socket {self._path}: {error.strerror}"
-            ) from error
+            raise
         finally:
             os.umask(mask)
         sock.setblocking(False)

@@ -5,6 +5,9 @@ One SQLite file beside the persist store. ``put`` only notes; a thread writes, i
 everything noted so far in one transaction. The same message refused again is the same
 letter, with more tries and a later time. Limits drop the oldest letters.
 
+A disk that is full, read-only or failing keeps nobody from starting: letters are kept
+in memory until it takes them.
+
 A letter that is *replayed* goes back into the queue of a destination and is removed
 when that has taken it over for good; when it comes back, it stays.
 """
@@ -20,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.message.batch import Receipt
+from logferry.queues.refusal import connect_readonly, is_disk_at_fault
 from logferry.queues.set_aside import is_damage, set_aside
 from logferry.records import record
 from logferry.runtime.stores import DeadLetter
@@ -129,28 +133,39 @@ class SqliteDeadLetters:
         self._saving: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._connection = self._open()
-        self._reader = _connect(path)
-        self._reader.execute("PRAGMA busy_timeout = 50")  # the event loop waits
+        self._reader: sqlite3.Connection | None = None
         self._count = metrics.gauge("dead_letters")
         self._size = metrics.gauge("dead_letters_bytes")
         metrics.on_read(self._refresh)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection | None:
+        """Return ``None`` when the disk does not take letters now."""
         try:
-            connection = _connect(self.path)
-            _prepare(connection)
+            return _open_prepared(self.path)
         except sqlite3.DatabaseError as error:
-            connection.close()
+            if is_disk_at_fault(self.path, error):
+                self._log.emit(DeadLettersNotSaved(str(self.path), str(error)))
+                return None
             if not is_damage(error):
                 raise
             kept_as = set_aside(self.path)
             self._log.emit(DeadLettersDamaged(str(self.path), str(kept_as), str(error)))
-            connection = _connect(self.path)
-            _prepare(connection)
-        return connection
+        return _open_prepared(self.path)
+
+    @property
+    def _store(self) -> sqlite3.Connection:
+        """The open file. Raises ``sqlite3.Error`` while the disk refuses it."""
+        if self._connection is None:
+            self._connection = _open_prepared(self.path)
+        return self._connection
 
     def _refresh(self) -> None:
+        if self._connection is None:
+            return
         try:
+            if self._reader is None:
+                self._reader = _connect(self.path)
+                self._reader.execute("PRAGMA busy_timeout = 50")  # the loop waits
             row = self._reader.execute(
                 "SELECT count(*), total(size_bytes) FROM letters"
             ).fetchone()
@@ -192,7 +207,7 @@ class SqliteDeadLetters:
         return True
 
     def _write(self, noted: list[DeadLetter | int], oldest_ns: int) -> None:
-        connection = self._connection
+        connection = self._store
         connection.execute("BEGIN IMMEDIATE")
         try:
             for item in noted:
@@ -211,7 +226,7 @@ class SqliteDeadLetters:
 
     def _enforce(self, oldest_ns: int) -> None:
         """Drop the oldest letters beyond the limits."""
-        execute = self._connection.execute
+        execute = self._store.execute
         execute("DELETE FROM letters WHERE last_ns < ?", (oldest_ns,))
         size_bytes = execute("SELECT total(size_bytes) FROM letters").fetchone()[0]
         excess_bytes = size_bytes - self.limits.size_bytes_max
@@ -225,7 +240,7 @@ class SqliteDeadLetters:
                 break
             doomed.append((number,))
             excess_bytes -= size
-        self._connection.executemany("DELETE FROM letters WHERE id = ?", doomed)
+        self._store.executemany("DELETE FROM letters WHERE id = ?", doomed)
 
     async def replay(
         self, ids: list[int] | None, deliver: Callable[[SavedLetter, Receipt], bool]
@@ -249,7 +264,7 @@ class SqliteDeadLetters:
         return sent, len(letters) - sent
 
     def _mark(self, number: int) -> None:
-        self._connection.execute(
+        self._store.execute(
             "UPDATE letters SET is_replayed = 1 WHERE id = ?", (number,)
         )
 
@@ -269,12 +284,24 @@ class SqliteDeadLetters:
         if self._saving is not None:
             await self._saving
         await self.saved()
-        self._reader.close()
-        await asyncio.to_thread(self._connection.close)
+        if self._reader is not None:
+            self._reader.close()
+        if self._connection is not None:
+            await asyncio.to_thread(self._connection.close)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+
+
+def _open_prepared(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -333,7 +360,7 @@ def read_letters(
 
     For the command line too, while a daemon runs. Raises ``sqlite3.Error``.
     """
-    with closing(_connect(path)) as connection:
+    with closing(connect_readonly(path)) as connection:
         wanted = None if ids is None else set(ids)
         for row in connection.execute(
             f"SELECT {_COLUMNS} FROM letters ORDER BY id"  # noqa: S608 - our own names

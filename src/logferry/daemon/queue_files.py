@@ -6,22 +6,27 @@ so that either finds the other when one is lost. A folder with queue files is lo
 two daemons in it would deliver twice and lose what the other wrote.
 
 A large or damaged file is not opened here, because that may take time: its worker does
-it. A file of a later version is left alone.
+it. A file of a later version is left alone. A disk that is full, read-only or failing
+keeps nobody from starting: the worker opens or makes the file when it can.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import sqlite3
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from logferry.daemon.instance import InstanceLock
+from logferry.daemon.instance import AlreadyRunning, InstanceLock
 from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.files import find_queue_files, owner_of, remove_queue_file
 from logferry.queues.recovery import open_sound
-from logferry.queues.storage import NewerFile, check_version, connect_readonly
+from logferry.queues.refusal import connect_readonly, is_disk_error, is_usable
+from logferry.queues.renewal import free_path
+from logferry.queues.storage import NewerFile, check_version
 from logferry.records import record
 from logferry.runtime.disk_worker import QueueFile
 from logferry.telemetry.events import Event, Level
@@ -79,18 +84,19 @@ class QueueFiles:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._locks: dict[Path, InstanceLock] = {}
+        self._locking = threading.Lock()
         self.used: set[Path] = set()
 
     def open(self, name: str, options: DiskBufferOptions) -> QueueFile:
         """
         Open the file of the queue called ``name``, or make one.
 
-        Raises ``StorageFailed`` when none can be used, and ``AlreadyRunning`` when
-        another process uses the folder.
+        Raises ``StorageFailed`` when none can ever be used, and ``AlreadyRunning``
+        when another process uses the folder.
         """
         folder = self._folder(options)
         try:
-            self._lock(folder)
+            self._lock_if_possible(folder)
             path = self._path(name, folder, is_reliable=options.reliable)
             file = QueueFile(
                 path, name, is_synchronous(options), options.truncate_size_ratio
@@ -99,7 +105,7 @@ class QueueFiles:
                 _open_sound(file)
             except NewerFile as error:
                 self._environment.log.emit(DiskBufferNewer(str(path), str(error)))
-                file.path = _free_path(folder, is_reliable=options.reliable)
+                file.path = self._free_path(folder, is_reliable=options.reliable)
                 _open_sound(file)
         except OSError as error:
             raise StorageFailed(
@@ -160,11 +166,35 @@ class QueueFiles:
         is_worker = _WORKER_FOLDER.fullmatch(state_dir.name) is not None
         return Path(options.dir, state_dir.name) if is_worker else Path(options.dir)
 
+    def _lock_if_possible(self, folder: Path) -> None:
+        """Make a folder and lock it; its worker does when the disk is full now."""
+        try:
+            self._lock(folder)
+        except OSError as error:
+            if not is_disk_error(error) or error.errno == errno.EROFS:
+                raise
+
     def _lock(self, folder: Path) -> None:
         key = folder.resolve()
-        if key not in self._locks:
+        with self._locking:
+            lock = self._locks.get(key)
+            if lock is not None and lock.is_current:
+                return
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._locks[key] = InstanceLock(folder / _DIR_LOCK)
+            if lock is not None:  # of a folder that is not there any more
+                lock.release()
+
+    def claim(self, path: Path) -> None:
+        """
+        Make sure that the folder of a queue file is there and locked.
+
+        For the threads of workers. Raises ``OSError`` and ``StorageFailed``.
+        """
+        try:
+            self._lock(path.parent)
+        except AlreadyRunning as error:
+            raise StorageFailed(str(error)) from None
 
     def _path(self, name: str, folder: Path, *, is_reliable: bool) -> Path:
         """Return the file that ``name`` has, or the next free one in ``folder``."""
@@ -185,7 +215,11 @@ class QueueFiles:
                 found = owner_of(path)
                 if found is not None and found[0] == name:
                     return path
-        return _free_path(folder, is_reliable=is_reliable)
+        return self._free_path(folder, is_reliable=is_reliable)
+
+    def _free_path(self, folder: Path, *, is_reliable: bool) -> Path:
+        """Return a path that no file has, nor a queue whose file is made later."""
+        return free_path(folder, ".rqf" if is_reliable else ".qf", self.used)
 
     def abandoned(self) -> Iterable[tuple[Path, str, int]]:
         """Yield file, owner and number of messages of what nobody delivers."""
@@ -241,11 +275,8 @@ def _open_sound(file: QueueFile) -> None:
         )
     except CorruptRecord as error:
         file.damage = str(error)
-
-
-def _free_path(folder: Path, *, is_reliable: bool) -> Path:
-    suffix = "rqf" if is_reliable else "qf"
-    number = 0
-    while any(folder.glob(f"syslog-ng-{number:05}.*")):
-        number += 1
-    return folder / f"syslog-ng-{number:05}.{suffix}"
+    except StorageFailed as error:
+        if not is_usable(file.path):
+            raise
+        file.refusal = str(error)
+        file.is_begun = file.path.exists() and file.path.stat().st_size > 0

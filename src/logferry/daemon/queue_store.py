@@ -215,7 +215,8 @@ class QueueStore:
         found = file.storage.totals if file.storage is not None else None
         queue = DiskQueue(limits, found, ledger)
         again = partial(reopen, file.path, owner=name)
-        worker = DiskWorker(queue, file, again, self._environment.log)
+        claim = partial(self._files.claim, file.path)
+        worker = DiskWorker(queue, file, again, self._environment.log, claim)
         self._workers[name] = worker
         worker.on_open = partial(self._report, worker, "load")
         if file.storage is not None:
@@ -312,6 +313,7 @@ class QueueStore:
         events = metrics.gauge("disk_queue_events", labels)
         processed = metrics.counter("disk_queue_processed_events_total", labels)
         commits = metrics.counter("disk_queue_commits_total", labels)
+        trouble = metrics.gauge("disk_queue_trouble", labels)
 
         def refresh() -> None:
             capacity.value = queue.limits.capacity_bytes
@@ -321,6 +323,7 @@ class QueueStore:
             events.value = queue.count
             processed.value = queue.ledger.accepted
             commits.value = worker.commit_count
+            trouble.value = worker.trouble
 
         metrics.on_read(refresh)
         self._refreshers[path] = refresh
@@ -342,13 +345,14 @@ class QueueStore:
         allocated = environment.metrics.gauge("disk_queue_disk_allocated_bytes", labels)
         allocated.value = path.stat().st_size
 
-    def adopt(self, path: Path, push: Callable[[RecordBatch], PushResult]) -> int:
+    async def adopt(self, path: Path, push: Callable[[RecordBatch], PushResult]) -> int:
         """
         Deliver an abandoned file through ``push``; return how many messages it has.
 
         Goes on in the background. Raises ``QueueError`` and ``StateError`` when the
         file cannot be used.
         """
+        path = path.absolute()
         if path in self._files.used or any(
             path == item.path for item in self._adoptions
         ):
@@ -357,6 +361,11 @@ class QueueStore:
             raise StateError("this is no queue file, or a damaged one")
         adoption = Adoption(path, push, self._environment.log)
         self._adoptions.add(adoption)
+        try:
+            await adoption.open()
+        except BaseException:
+            self._adoptions.discard(adoption)
+            raise
         self._tasks.start(self._adopt(adoption), f"adopt {path}")
         return adoption.count
 

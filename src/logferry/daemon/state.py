@@ -9,6 +9,9 @@ A file that cannot be used (damaged, made by a later version) is set aside under
 another name and a new one is begun: what it held is found again more slowly (files
 are read from their configured start, queues by looking for their files), which is
 better than not to start.
+
+A disk that is full, read-only or failing keeps nobody from starting either: what the
+file holds is read as it is, and what changes is written when the disk takes it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from logferry.queues.refusal import connect_readonly, is_disk_at_fault
 from logferry.queues.set_aside import is_damage, set_aside
 from logferry.records import record
 from logferry.telemetry.events import Event, EventLog, Level
@@ -76,10 +80,15 @@ class SqliteState:
         self._closing = asyncio.Event()
         self._connection = self._open()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection | None:
+        """Return ``None`` when the disk does not take changes now."""
         try:
             return self._load()
         except sqlite3.DatabaseError as error:
+            if is_disk_at_fault(self.path, error):
+                self._values = self._read()
+                self._log.emit(StateNotSaved(str(self.path), str(error)))
+                return None
             if not is_damage(error) or self._is_out_of_reach():
                 raise
             kept_as = set_aside(self.path)
@@ -95,16 +104,20 @@ class SqliteState:
             return True
 
     def _load(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, check_same_thread=False, isolation_level=None
-        )
+        connection = _connect(self.path)
         try:
-            _prepare(connection)
             self._values = dict(connection.execute("SELECT key, value FROM entries"))
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _read(self) -> dict[str, bytes]:
+        """Return what can be read without writing anything; nothing of a new file."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return {}
+        with contextlib.closing(connect_readonly(self.path)) as connection:
+            return dict(connection.execute("SELECT key, value FROM entries"))
 
     def get(self, key: str) -> bytes | None:
         """Return what was last put under ``key``."""
@@ -156,6 +169,8 @@ class SqliteState:
         return True
 
     def _write(self, changes: list[tuple[str, bytes | None]]) -> None:
+        if self._connection is None:
+            self._connection = _connect(self.path)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -180,7 +195,19 @@ class SqliteState:
             await self._saving
         if self._changed:
             await self._save()
-        await asyncio.to_thread(self._connection.close)
+        if self._connection is not None:
+            await asyncio.to_thread(self._connection.close)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a persist file, or make it. Raises ``sqlite3.DatabaseError``."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

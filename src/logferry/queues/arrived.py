@@ -42,6 +42,7 @@ def take_arrived(storage: Storage) -> None:
     path = arrived_path(storage.path)
     if not path.exists():
         return
+    storage.check_writable()  # what is beside it comes before what comes now
     side = Storage(path)
     try:
         start, stop = 0, side.totals.next_first

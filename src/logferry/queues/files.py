@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logferry.queues.storage import APPLICATION_ID, connect_readonly, read_totals
+from logferry.queues.refusal import connect_readonly
+from logferry.queues.storage import APPLICATION_ID, read_totals, remove_queue_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from logferry.queues.work import Totals
 
 __all__ = ["find_queue_files", "owner_of", "remove_queue_file"]
@@ -36,9 +38,3 @@ def owner_of(path: Path) -> tuple[str, Totals] | None:
     except sqlite3.Error:
         return None
     return None if found is None else (found[0], found[1])
-
-
-def remove_queue_file(path: Path) -> None:
-    """Delete a queue file with its log. Raises ``OSError``."""
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptRecord
+from logferry.queues.refusal import connect_readonly
 from logferry.queues.rows import Row, decode_ranges
-from logferry.queues.storage import APPLICATION_ID, connect_readonly, read_totals
+from logferry.queues.storage import APPLICATION_ID, read_totals
 from logferry.queues.work import Totals
 
 if TYPE_CHECKING:

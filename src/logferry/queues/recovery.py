@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from logferry.errors import CorruptRecord, StorageFailed
 from logferry.queues.arrived import take_arrived
 from logferry.queues.files import remove_queue_file
+from logferry.queues.refusal import connect_readonly
 from logferry.queues.salvage import Salvage
 from logferry.queues.set_aside import set_aside
-from logferry.queues.storage import NoRoom, Storage, connect_readonly, read_totals
+from logferry.queues.storage import NoRoom, Storage, read_totals, translate
 from logferry.queues.work import Found, Totals, Work
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
 
     from logferry.queues.rows import Row
 
-__all__ = ["RecoveryStopped", "open_sound", "open_storage", "recover", "reopen"]
+__all__ = [
+    "RecoveryStopped",
+    "draft_of",
+    "open_sound",
+    "open_storage",
+    "recover",
+    "reopen",
+]
 
 _COPY_BYTES = 8 * 1024 * 1024  # copied in one transaction
 _LOOK_SHARE = 0.4  # of the time that a recovery takes
@@ -132,7 +140,7 @@ def _check_log(path: Path) -> None:
         with closing(connect_readonly(path)) as connection:
             seen = read_totals(connection)
     except sqlite3.Error as error:
-        raise CorruptRecord(str(error)) from None
+        raise translate(error) from None
     if seen is not None and seen[1] in logged:
         del logged[: len(logged) - logged[::-1].index(seen[1])]
     if len(logged) > 1:
@@ -156,7 +164,7 @@ def recover(
     room is missing, what was not copied is counted as lost, and is still in the file
     set aside.
     """
-    draft = _draft_of(path)
+    draft = draft_of(path)
     remove_queue_file(draft)
     salvage = Salvage(path)
     try:
@@ -179,13 +187,14 @@ def recover(
     )
 
 
-def _draft_of(path: Path) -> Path:
+def draft_of(path: Path) -> Path:
+    """Return where a new version of ``path`` is made; the next opening knows of it."""
     return path.with_name(path.name + ".recovering")
 
 
 def _end_recovery(path: Path) -> None:
     """Finish a recovery that a crash cut short, or forget it."""
-    draft = _draft_of(path)
+    draft = draft_of(path)
     if not draft.exists():
         return
     if path.exists():

@@ -21,25 +21,28 @@ import contextlib
 import os
 import sqlite3
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptRecord, QueueError, StorageFailed
+from logferry.queues.refusal import connect_readonly
 from logferry.queues.rows import Row, decode_ranges, encode_ranges
 from logferry.queues.set_aside import is_damage
 from logferry.queues.work import Done, Load, Totals, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 __all__ = [
     "APPLICATION_ID",
+    "FileGone",
     "NewerFile",
     "NoRoom",
     "Storage",
     "check_version",
-    "connect_readonly",
     "read_totals",
+    "remove_queue_file",
+    "translate",
 ]
 
 APPLICATION_ID: Final = 0x4C46_5131
@@ -73,6 +76,10 @@ _PRIMARY: Final = 0xFF  # the low byte of an extended error code
 
 class NoRoom(StorageFailed):
     """The disk, the quota or the file system is full."""
+
+
+class FileGone(StorageFailed):
+    """Somebody deleted or replaced the file while it was in use."""
 
 
 class NewerFile(QueueError):
@@ -120,12 +127,33 @@ def check_version(connection: sqlite3.Connection) -> None:
     raise CorruptRecord("this queue file is of no version")
 
 
-def _inode_of(path: Path) -> int:
-    """Return which file it is, 0 for none. Raises ``OSError``."""
+def _inode_of(path: Path) -> tuple[int, int]:
+    """Return which file it is, zeros for none. Raises ``OSError``."""
     try:
-        return path.stat().st_ino
+        status = path.stat()
     except FileNotFoundError:
-        return 0
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def check_room(folder: Path, size_bytes: int) -> None:
+    """Raise ``NoRoom`` when ``size_bytes`` more would touch the reserve."""
+    try:
+        system = os.statvfs(folder)
+    except OSError as error:
+        raise StorageFailed(str(error)) from None
+    total_bytes = system.f_blocks * system.f_frsize
+    reserve_bytes = max(
+        RESERVE_BYTES_MIN, min(RESERVE_BYTES_MAX, total_bytes // RESERVE_SHARE)
+    )
+    if system.f_bavail * system.f_frsize < reserve_bytes + size_bytes:
+        raise NoRoom("the file system is full but for a reserve")
+
+
+def remove_queue_file(path: Path) -> None:
+    """Delete a queue file with its log. Raises ``OSError``."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 class Storage:
@@ -140,8 +168,12 @@ class Storage:
             never.
         connect: opens the file; tests put file systems that fail behind it.
 
+    Attributes:
+        refusal: why the disk lets it be read only, ``None`` when it can be written,
+            too. Every change tries again.
+
     Raises ``CorruptRecord`` for a file that is no queue file or damaged and
-    ``StorageFailed`` when it cannot be used for other reasons.
+    ``StorageFailed`` when it cannot even be read.
 
     """
 
@@ -159,20 +191,71 @@ class Storage:
         self.shrink_ratio = shrink_ratio
         self.is_synchronous = is_synchronous
         self.commit_count = 0
+        self.refusal: StorageFailed | None = None
+        self._connect = connect
+        self._is_shut = False
+        is_there = path.exists()
         try:
             self._connection = connect(path)
         except sqlite3.Error as error:
-            raise translate(error) from None
+            self._open_reading(translate(error))
+            return
         try:
             self._set_up(is_synchronous)
             self.totals = self._open_meta()
             self._inode = _inode_of(path)
         except sqlite3.Error as error:
             self._connection.close()
-            raise translate(error) from None
+            if not is_there:  # what a full disk took of it would look like damage
+                remove_queue_file(path)
+            self._open_reading(translate(error))
         except BaseException:
             self._connection.close()
             raise
+
+    def _open_reading(self, refusal: QueueError) -> None:
+        """Read what can be read while the disk takes nothing; raise ``refusal``."""
+        if not isinstance(refusal, StorageFailed) or not self.path.exists():
+            raise refusal from None
+        try:
+            self._connection = connect_readonly(self.path)
+        except sqlite3.Error:
+            raise refusal from None
+        try:
+            kind = self._connection.execute("PRAGMA application_id").fetchone()[0]
+            found = read_totals(self._connection) if kind == APPLICATION_ID else None
+            self._inode = _inode_of(self.path)
+        except (sqlite3.Error, OSError):
+            found = None
+        if found is None:
+            self._connection.close()
+            raise refusal from None
+        self.owner, self.totals = self.owner or found[0], found[1]
+        self.refusal = refusal
+
+    def check_writable(self) -> None:
+        """Raise what the disk said when it let the file be read only."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    def _open_again(self) -> None:
+        """
+        Write, now that the disk takes it perhaps. Raises ``QueueError``.
+
+        Closed first: connections of a process share what they know of a read-only log.
+        """
+        self.check_place()
+        self._connection.close()
+        self._is_shut = True
+        fresh = Storage(
+            self.path,
+            self.owner,
+            is_synchronous=self.is_synchronous,
+            connect=self._connect,
+        )
+        self._connection, self.refusal = fresh._connection, fresh.refusal
+        self._is_shut = False
+        self.check_writable()
 
     def _set_up(self, is_synchronous: bool) -> None:
         execute = self._connection.execute
@@ -280,9 +363,13 @@ class Storage:
         result, because the changes were made.
         """
         try:
+            if self._is_shut or (work.changes and self.refusal is not None):
+                self._open_again()
             if work.changes:
                 if work.inserts:
-                    self._check_room(sum(len(row.data) for row in work.inserts))
+                    self.check_place()
+                    size_bytes = sum(len(row.data) for row in work.inserts)
+                    check_room(self.path.parent, size_bytes)
                 self._commit(work)
         except sqlite3.Error as error:
             raise translate(error) from None
@@ -293,21 +380,23 @@ class Storage:
         except sqlite3.Error as error:
             return Done(next_start=work.load.start, error=translate(error))
 
-    def _check_room(self, size_bytes: int) -> None:
+    def try_out(self) -> None:
+        """Find out whether records can be stored. Raises ``QueueError``."""
+        if self.refusal is not None:
+            self._open_again()
+        self.check_place()
+        check_room(self.path.parent, 0)
+        self.note_totals(self.totals)
+
+    def check_place(self) -> None:
+        """Raise ``FileGone`` when the path leads to this file no more."""
         try:
-            system = os.statvfs(self.path.parent)
             is_there = self._inode == _inode_of(self.path)
         except OSError as error:
             raise StorageFailed(str(error)) from None
         if not is_there:
             # What is in it can still be delivered, but would not survive.
-            raise StorageFailed("the file was deleted while it was in use")
-        total_bytes = system.f_blocks * system.f_frsize
-        reserve_bytes = max(
-            RESERVE_BYTES_MIN, min(RESERVE_BYTES_MAX, total_bytes // RESERVE_SHARE)
-        )
-        if system.f_bavail * system.f_frsize < reserve_bytes + size_bytes:
-            raise NoRoom("the file system is full but for a reserve")
+            raise FileGone("the file was deleted or replaced while it was in use")
 
     def _commit(self, work: Work) -> None:
         connection = self._connection
@@ -386,20 +475,31 @@ class Storage:
         cursor.close()
         return done
 
+    def save_as(self, path: Path) -> None:
+        """
+        Write all that it holds into a new file, through to the disk.
+
+        Works for a file that was deleted, too. Raises ``QueueError``.
+        """
+        execute = self._connection.execute
+        try:
+            page_count = execute("PRAGMA page_count").fetchone()[0]
+            free_count = execute("PRAGMA freelist_count").fetchone()[0]
+            check_room(path.parent, (page_count - free_count) * PAGE_BYTES)
+            execute("VACUUM INTO ?", (str(path),))
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        except OSError as error:
+            raise StorageFailed(str(error)) from None
+
     def close(self) -> None:
         """Close the file; the write-ahead log goes into it."""
         self._connection.close()
-
-
-def connect_readonly(path: Path) -> sqlite3.Connection:
-    """
-    Open a queue file to look at it, while its daemon runs or not.
-
-    Raises ``sqlite3.Error``.
-    """
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-    )
 
 
 def read_totals(connection: sqlite3.Connection) -> tuple[str, Totals, int] | None:

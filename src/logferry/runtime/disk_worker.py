@@ -10,6 +10,13 @@ When the disk refuses, the queue does without what it cannot have, in the order 
 once a second everything is tried again. Nothing is dropped for it: what is not stored
 stays in memory, and the sources wait.
 
+A file that cannot be opened, because the disk is full or read-only, is opened as far as
+it can be: what it holds is delivered when it can be read, and a queue that has no file
+yet begins in memory.
+
+A file that somebody deletes or replaces while it is in use is noticed at the next
+commit, every ``_LOOK_S`` seconds and at the stop, and written anew.
+
 A file that turns out to be damaged is replaced by what can be read of it. That takes
 as long as reading and copying it; the event loop goes on meanwhile, and what comes in
 waits in memory. A stop does not wait for it: what came in is put beside the damaged
@@ -28,8 +35,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from logferry.errors import CorruptRecord, QueueError, StorageFailed
 from logferry.queues.arrived import save_arrived
 from logferry.queues.recovery import RecoveryStopped
-from logferry.queues.storage import NoRoom
-from logferry.queues.work import Done, Health, Urgency
+from logferry.queues.renewal import begin, renew
+from logferry.queues.storage import FileGone, NoRoom
+from logferry.queues.work import Done, Found, Health, Urgency
 from logferry.records import record
 from logferry.runtime.tasks import Tasks
 from logferry.telemetry.events import Event, EventLog, Level
@@ -40,12 +48,14 @@ if TYPE_CHECKING:
 
     from logferry.queues.disk import DiskQueue
     from logferry.queues.storage import Storage
-    from logferry.queues.work import Found, Work
+    from logferry.queues.work import Work
 
 __all__ = [
     "DiskBufferDamaged",
     "DiskBufferFailed",
+    "DiskBufferInTheWay",
     "DiskBufferNotSaved",
+    "DiskBufferRenewed",
     "DiskBufferRowDamaged",
     "DiskBufferWorksAgain",
     "DiskWorker",
@@ -62,6 +72,9 @@ removals are only about duplicates after a crash.
 """
 
 _RETRY_S = 1.0
+
+_LOOK_S = 10.0
+"""So often an idle queue looks whether its file is still there."""
 
 _PROGRESS_S = 5.0
 """A recovery that takes longer says how far it is, so often."""
@@ -86,6 +99,35 @@ class DiskBufferWorksAgain(Event):
     text: ClassVar[str] = "Disk-buffer can be used again"
 
     filename: str
+
+
+@record
+class DiskBufferRenewed(Event):
+    """The file was gone, and what it held is in a new one."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "Disk-buffer file was deleted or replaced while it was in use; wrote its"
+        " messages into a new one. Stop the daemon before you touch its files; to get"
+        " rid of messages, stop it and use 'logferry queue purge'"
+    )
+
+    filename: str
+    number_of_messages: int
+
+
+@record
+class DiskBufferInTheWay(Event):
+    """A file was where the queue has to make one."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Another disk-buffer file appeared in the place of this one, it was renamed;"
+        " 'logferry queue adopt' delivers it"
+    )
+
+    filename: str
+    kept_as: str
 
 
 @record
@@ -162,7 +204,8 @@ class DiskBufferNotSaved(Event):
 
 _CONSEQUENCES = {
     Health.FULL: "records wait in memory and sources are held back",
-    Health.READ_ONLY: "delivered records may be sent again after a crash",
+    Health.READ_ONLY: "records wait in memory, sources are held back, and delivered"
+    " records may be sent again after a crash",
     Health.BROKEN: "records on disk wait",
 }
 
@@ -182,7 +225,7 @@ class Recover(Protocol):
 
 
 def _ignore() -> None:
-    """Nobody waits for the file."""
+    """Nobody waits for the file; its folder needs nothing."""
 
 
 @dataclass(slots=True)
@@ -197,6 +240,8 @@ class QueueFile:
         shrink_ratio: see ``queues.storage.Storage``.
         storage: the open file; ``None`` while it is damaged, or was not looked at yet.
         damage: what is wrong with it; empty when that is not known yet.
+        refusal: why the disk does not let it be opened; empty when it was not tried.
+        is_begun: there is a file already, and perhaps messages in it.
 
     """
 
@@ -206,6 +251,8 @@ class QueueFile:
     shrink_ratio: float = 1.0
     storage: Storage | None = None
     damage: str = ""
+    refusal: str = ""
+    is_begun: bool = True
 
 
 class DiskWorker:
@@ -217,6 +264,7 @@ class DiskWorker:
         file: owned by the worker from now on.
         recover: opens the file, or replaces it, given the error; called in the thread.
         log: where trouble is reported.
+        claim: makes sure that the folder is there, and ours; called in the thread.
 
     Attributes:
         on_open: called when a file that was not open at first can be used.
@@ -229,11 +277,13 @@ class DiskWorker:
         file: QueueFile,
         recover: Recover,
         log: EventLog,
+        claim: Callable[[], None] = _ignore,
     ) -> None:
         self.queue = queue
         self.file = file
         self._recover = recover
         self._log = log
+        self._claim = claim
         self.on_open = _ignore
         self._loop = asyncio.get_running_loop()
         self._thread_name = f"queue {file.path.name}"
@@ -245,13 +295,18 @@ class DiskWorker:
         self._reported = Health.GOOD
         self._is_closing = False
         self._opens_later = file.storage is None
+        self._look: asyncio.TimerHandle | None = None
         self._reported_at = float("-inf")
         queue.on_work = self._on_work
-        if file.storage is None:
+        if file.storage is None and file.is_begun:
             queue.hold()
             self._start_recovery()
-        else:
-            queue.reconsider()
+        elif file.storage is None:
+            self._do_without(Health.FULL, file.refusal)
+        elif file.storage.refusal is not None:
+            self._do_without(Health.READ_ONLY, str(file.storage.refusal))
+        queue.reconsider()
+        self._look = self._loop.call_later(_LOOK_S, self._look_after)
 
     @property
     def filename(self) -> str:
@@ -268,6 +323,11 @@ class DiskWorker:
     def commit_count(self) -> int:
         """How often records were written."""
         return self.file.storage.commit_count if self.file.storage is not None else 0
+
+    @property
+    def trouble(self) -> Health:
+        """What the disk does not do, since it was last known to do everything."""
+        return self._reported
 
     def _on_work(self, urgency: Urgency) -> None:
         if self._task is not None or self._is_closing:
@@ -316,6 +376,9 @@ class DiskWorker:
         except CorruptRecord as error:
             self.queue.on_failed(work)
             await self._replace(str(error))
+        except FileGone:
+            self.queue.on_failed(work)
+            await self._renew()
         except StorageFailed as error:
             self.queue.on_failed(work)
             self._on_refused(work, error)
@@ -327,9 +390,9 @@ class DiskWorker:
                 self._do_without(Health.BROKEN, str(done.error))
 
     def _on_done(self, work: Work, done: Done) -> None:
-        if work.inserts and self._reported is not Health.GOOD:
-            self._reported = Health.GOOD
-            self._log.emit(DiskBufferWorksAgain(self.filename))
+        has_read = work.load is not None and done.error is None
+        if work.inserts or (has_read and self._reported is Health.BROKEN):
+            self._note_good()
         for first in done.damaged:
             self._log.emit(DiskBufferRowDamaged(self.filename, first))
         lost = self.queue.ledger.dropped["damaged"]
@@ -338,12 +401,19 @@ class DiskWorker:
         if lost:
             self._log.emit(RecordsLost(self.filename, lost))
 
+    def _note_good(self) -> None:
+        if self._reported is not Health.GOOD:
+            self._reported = Health.GOOD
+            self._log.emit(DiskBufferWorksAgain(self.filename))
+
     def _on_refused(self, work: Work, error: StorageFailed) -> None:
         """Find out what the disk still does."""
         detail = str(error)
         if isinstance(error, NoRoom):
             detail = f"No space left on device ({error})"
         health = Health.FULL if work.inserts else Health.READ_ONLY
+        if not work.changes:
+            health = Health.BROKEN
         self._do_without(health, detail)
 
     def _do_without(self, health: Health, detail: str) -> None:
@@ -359,9 +429,71 @@ class DiskWorker:
 
     def _try_again(self) -> None:
         self._retry = None
-        self.queue.set_health(Health.GOOD)
-        if self.file.storage is None and self._task is None:
+        if self._task is not None:
+            self._retry = self._loop.call_later(_RETRY_S, self._try_again)
+        elif self.file.storage is None:
             self._start_recovery()
+        else:
+            self._task = self._tasks.start(self._try_out(), f"trial of {self.filename}")
+
+    async def _try_out(self) -> None:
+        """Look whether the disk works again, whether or not there is work."""
+        try:
+            await self._loop.run_in_executor(self._thread, self.storage.try_out)
+        except CorruptRecord as error:
+            await self._replace(str(error))
+        except FileGone:
+            await self._renew()
+        except StorageFailed as error:
+            # Removals and reading may go well all the same.
+            self._do_without(Health.FULL, str(error))
+        else:
+            if self._reported is not Health.BROKEN:  # until something was read
+                self._note_good()
+            self.queue.health = Health.GOOD
+        finally:
+            self._task = None
+        self.queue.reconsider()
+
+    # -- files that are gone -------------------------------------------------------
+
+    def _look_after(self) -> None:
+        """Look whether the file is still there."""
+        self._look = self._loop.call_later(_LOOK_S, self._look_after)
+        if self._task is None and self.file.storage is not None:
+            self._task = self._tasks.start(self._look_once(), f"look {self.filename}")
+
+    async def _look_once(self) -> None:
+        try:
+            await self._loop.run_in_executor(self._thread, self.storage.check_place)
+        except FileGone:
+            await self._renew()
+        except StorageFailed:
+            pass  # who wants to write will hear of it
+        finally:
+            self._task = None
+        self.queue.reconsider()
+
+    async def _renew(self) -> None:
+        """Write what the file held into a new one, or try again later."""
+        try:
+            found = await self._loop.run_in_executor(self._thread, self._renew_file)
+        except (QueueError, OSError) as error:
+            detail = f"the file was deleted or replaced while it was in use: {error}"
+            self._do_without(Health.FULL, detail)
+            return
+        storage, moved = found
+        self.file.storage = storage
+        self._log.emit(DiskBufferRenewed(self.filename, storage.totals.count))
+        self._report_moved(moved)
+
+    def _renew_file(self) -> tuple[Storage, Path | None]:
+        self._claim()
+        return renew(self.storage)
+
+    def _report_moved(self, moved: Path | None) -> None:
+        if moved is not None:
+            self._log.emit(DiskBufferInTheWay(self.filename, str(moved)))
 
     # -- damaged files -----------------------------------------------------------
 
@@ -387,14 +519,10 @@ class DiskWorker:
     async def _open_damaged(self) -> None:
         """Replace the file, or try again later."""
         file = self.file
-        recover = partial(
-            self._recover,
-            file.damage,
-            is_synchronous=file.is_synchronous,
-            on_progress=self._on_progress,
-        )
+        was_begun = file.is_begun
+        run = self._loop.run_in_executor
         try:
-            storage, found = await self._loop.run_in_executor(self._thread, recover)
+            storage, found = await run(self._thread, self._open_file)
         except RecoveryStopped:
             self._log.emit(RecoveryPutOff(self.filename))
             return
@@ -404,9 +532,35 @@ class DiskWorker:
         storage.shrink_ratio = file.shrink_ratio
         file.storage = storage
         report_found(self._log, self.filename, found)
+        if storage.refusal is not None:
+            self._do_without(Health.READ_ONLY, str(storage.refusal))
+        else:
+            self._note_good()
+            self.queue.health = Health.GOOD
         if self._opens_later:
             self._opens_later = False
-            self._let_go(found)
+            if was_begun:
+                self._let_go(found)
+            else:
+                self.on_open()
+
+    def _open_file(self) -> tuple[Storage, Found]:
+        """Open the file, or make one; called in the thread."""
+        file = self.file
+        self._claim()
+        if file.is_begun:
+            return self._recover(
+                file.damage,
+                is_synchronous=file.is_synchronous,
+                on_progress=self._on_progress,
+            )
+        storage, moved = begin(
+            file.path, file.owner, is_synchronous=file.is_synchronous
+        )
+        if moved is not None:
+            self._loop.call_soon_threadsafe(self._report_moved, moved)
+        file.is_begun = True
+        return storage, Found(storage.totals)
 
     def _let_go(self, found: Found) -> None:
         """What is in the file comes first; the queue knows of it now."""
@@ -446,7 +600,7 @@ class DiskWorker:
     async def close(self) -> None:
         """Save what is in memory and close the file."""
         self._is_closing = True
-        for handle in (self._timer, self._retry):
+        for handle in (self._timer, self._retry, self._look):
             if handle is not None:
                 handle.cancel()
         if self._task is not None:
@@ -455,6 +609,8 @@ class DiskWorker:
         while queue.is_held:
             queue.let_go()
         queue.health = Health.GOOD
+        if self.file.storage is not None:
+            await self._look_once()
         queue.close_intake()
         while queue.urgency() is not Urgency.NONE:
             work = queue.take_work()

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
+import threading
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 import pytest
 
 from helpers.disk_queue import DirectQueue
 from logferry.daemon import queue_files
+from logferry.daemon.instance import AlreadyRunning, InstanceLock
 from logferry.daemon.queue_files import DiskBufferNewer
 from logferry.daemon.queue_store import QueueStore
+from logferry.errors import StateError, StorageFailed
 from logferry.message.batch import Receipt, RecordBatch
+from logferry.queues.files import owner_of, remove_queue_file
 from logferry.queues.memory import MemoryQueue
 from logferry.queues.queue import Full
-from logferry.runtime.disk_worker import DiskBufferFailed
+from logferry.queues.storage import Storage
+from logferry.runtime import disk_worker
+from logferry.runtime.disk_worker import DiskBufferInTheWay, DiskBufferRenewed
 from logferry.runtime.environment import Environment
 from logferry.telemetry.events import NullLog
 
@@ -57,6 +66,37 @@ def environment(tmp_path):
     return Environment(
         log=Log(), state_dir=tmp_path, host_name="h", time_zone="UTC", stop=lambda: None
     )
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def seen(environment, kind) -> bool:
+    return any(isinstance(event, kind) for event in environment.log.events)
+
+
+async def push_stored(queue, line: bytes) -> None:
+    """Push a record and wait until it is durable."""
+    settled = []
+    queue.push(RecordBatch.of([line], receipt=Receipt(1, settled.append)))
+    await until(lambda: settled)
+
+
+def contents(path) -> list[bytes]:
+    """Return the records in a file that nobody uses."""
+    direct = DirectQueue(path)
+    records = direct.drain()
+    direct.close()
+    return records
+
+
+def run_elsewhere(path) -> None:
+    """Take a lock in another process. Raises what it raises."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(InstanceLock, path).result()
 
 
 @pytest.mark.parametrize(
@@ -139,29 +179,66 @@ async def test_a_large_file_is_opened_beside_the_event_loop(
     await store.close()
 
 
-async def test_nothing_is_accepted_into_a_file_that_was_deleted(
+async def test_a_file_that_was_replaced_in_use_is_written_anew(
     environment, tmp_path
 ) -> None:
-    """It would not survive; what was in it is delivered all the same."""
+    """What stands in its place is kept, too."""
     store = QueueStore(environment)
     queue = store.make("q", Driver(Choice(disk_buffer=Buffer())))
-    settled = []
-    queue.push(RecordBatch.of([b"1\n"], receipt=Receipt(1, settled.append)))
-    async with asyncio.timeout(10):
-        while not settled:
-            await asyncio.sleep(0.001)
-    (tmp_path / "syslog-ng-00000.rqf").rename(tmp_path / "elsewhere")
-    (tmp_path / "syslog-ng-00000.rqf").touch()
-    queue.push(RecordBatch.of([b"2\n"], receipt=Receipt(1, settled.append)))
-    async with asyncio.timeout(10):
-        while not any(isinstance(e, DiskBufferFailed) for e in environment.log.events):
-            await asyncio.sleep(0.001)
-    assert len(settled) == 1
-    lease = queue.peek(10, 1000)
-    assert lease is not None
-    assert lease.batch.records() == [b"1\n", b"2\n"]
-    queue.ack(lease.token)
-    assert len(settled) == 2, "delivered is as good as durable"
+    path = tmp_path / "syslog-ng-00000.rqf"
+    await push_stored(queue, b"1\n")
+    path.rename(tmp_path / "elsewhere")
+    path.write_bytes(b"foreign")
+    await push_stored(queue, b"2\n")
+    await store.close()
+    assert path.with_name("syslog-ng-00001.rqf").read_bytes() == b"foreign"
+    events = [type(event) for event in environment.log.events]
+    assert events.count(DiskBufferRenewed) == events.count(DiskBufferInTheWay) == 1
+    assert contents(path) == [b"1\n", b"2\n"]
+
+
+@pytest.mark.parametrize("gone", ["file", "folder"])
+async def test_a_file_that_was_deleted_in_use_is_there_after_the_stop(
+    environment, tmp_path, gone
+) -> None:
+    """Also when nothing came in since."""
+    folder = tmp_path / "queues"
+    store = QueueStore(environment)
+    buffer = Buffer(dir=str(folder))
+    queue = store.make("q", Driver(Choice(disk_buffer=buffer)))
+    for number in range(100):
+        await push_stored(queue, b"%d\n" % number)
+    if gone == "file":
+        remove_queue_file(folder / "syslog-ng-00000.rqf")
+    else:
+        shutil.rmtree(folder)
+    await store.close()
+    expected = [b"%d\n" % number for number in range(100)]
+    assert contents(folder / "syslog-ng-00000.rqf") == expected
+
+
+async def test_a_folder_made_anew_is_locked_anew(environment, tmp_path) -> None:
+    store = QueueStore(environment)
+    buffer = Buffer(dir=str(tmp_path / "queues"))
+    queue = store.make("q", Driver(Choice(disk_buffer=buffer)))
+    await push_stored(queue, b"1\n")
+    shutil.rmtree(tmp_path / "queues")
+    await push_stored(queue, b"2\n")
+    with pytest.raises(AlreadyRunning):
+        run_elsewhere(tmp_path / "queues" / "logferry-disk-buffer.dirlock")
+    await store.close()
+
+
+async def test_an_idle_queue_notices_that_its_file_is_gone(
+    environment, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(disk_worker, "_LOOK_S", 0.01)
+    store = QueueStore(environment)
+    queue = store.make("q", Driver(Choice(disk_buffer=Buffer())))
+    await push_stored(queue, b"1\n")
+    remove_queue_file(tmp_path / "syslog-ng-00000.rqf")
+    await until(lambda: seen(environment, DiskBufferRenewed))
+    assert owner_of(tmp_path / "syslog-ng-00000.rqf")[1].count == 1
     await store.close()
 
 
@@ -193,4 +270,59 @@ async def test_a_file_on_a_disk_that_is_not_mounted_is_not_forgotten(
     assert isinstance(store.make("q", Driver(Choice())), MemoryQueue)
     assert environment.state.get("queue/q") == bytes(path)
     assert not path.parent.exists()
+    await store.close()
+
+
+async def test_an_adopted_file_is_opened_beside_the_event_loop(
+    environment, tmp_path, monkeypatch
+) -> None:
+    """Counting it may take seconds; everything else goes on."""
+    path = tmp_path / "syslog-ng-00007.rqf"
+    direct = DirectQueue(path)
+    direct.push([b"1\n", b"2\n"])
+    direct.work()
+    direct.storage.close()
+    may_count = threading.Event()
+    count = Storage._count
+
+    def slow(storage: Storage):
+        assert may_count.wait(30)
+        return count(storage)
+
+    monkeypatch.setattr(Storage, "_count", slow)
+    store = QueueStore(environment)
+    queue = store.make("q", Driver())
+    adopting = asyncio.create_task(store.adopt(path, queue.push))
+    await asyncio.sleep(0)
+    with pytest.raises(StateError):
+        await store.adopt(path, queue.push)
+    may_count.set()
+    assert await adopting == 2
+    await until(lambda: queue.count == 2)
+    lease = queue.peek(10, 1000)
+    assert lease.batch.records() == [b"1\n", b"2\n"]
+    queue.ack(lease.token)
+    await until(lambda: not path.exists())
+    await store.close()
+
+
+async def test_a_file_that_cannot_be_adopted_may_be_tried_again(
+    environment, tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "syslog-ng-00007.rqf"
+    direct = DirectQueue(path)
+    direct.push([b"1\n"])
+    direct.work()
+    direct.storage.close()
+    store = QueueStore(environment)
+    queue = store.make("q", Driver())
+
+    def refuse(storage: Storage):
+        raise StorageFailed("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "_count", refuse)
+        with pytest.raises(StorageFailed):
+            await store.adopt(path, queue.push)
+    assert await store.adopt(path, queue.push) == 1
     await store.close()

@@ -6,8 +6,9 @@ import sqlite3
 
 import pytest
 
+from logferry.queues.refusal import connect_readonly
 from logferry.queues.rows import Row
-from logferry.queues.storage import Storage, connect_readonly
+from logferry.queues.storage import Storage
 from logferry.queues.work import Totals, Work
 
 LARGE = b"x" * 100_000 + b"\n"
