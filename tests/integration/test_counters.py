@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.integration
 HOST = "127.0.0.1"
 NAMES = re.compile(
     r'"((?:input|output|socket|route|filtered|parsed|classified|ledger|dead_letters'
-    r'|io_worker|mainloop|memory_queue|disk_queue|last|stats)_[a-z_]+)"'
+    r"|io_worker|mainloop|memory_queue|disk_queue|last|stats|internal|events?"
+    r'|correlation|patterndb|python)_[a-z_]+)"'
 )
 
 
@@ -116,6 +118,18 @@ async def test_http_counts_by_target_request_and_batch(tmp_path):
     assert batches == value_of(samples, requests, **labels, response_code="200")
     assert (value_of(samples, "output_event_retries_total", **labels) or 0) >= 1
     assert value_of(samples, "output_unreachable", **labels) == 0
+    for name, total in (
+        ("output_batch_size_events", 10),
+        ("output_batch_size_bytes", body_bytes),
+    ):
+        assert value_of(samples, f"{name}_sum", **labels) == total
+        assert value_of(samples, f"{name}_count", **labels) == batches
+        assert value_of(samples, f"{name}_bucket", **labels) == batches
+    answers_count = value_of(samples, requests, **labels)
+    name = "output_request_latency_seconds"
+    assert value_of(samples, f"{name}_count", **labels) == answers_count
+    assert value_of(samples, f"{name}_bucket", **labels) == answers_count
+    assert value_of(samples, "output_event_size_bytes_count", **labels) is None
     target = {**labels, "target": url}
     assert value_of(samples, "output_target_events_total", **target) == 10
     assert value_of(samples, "output_target_failures_total", **target) == 1
@@ -286,3 +300,168 @@ log {{ source(s); destination(d); }};
                 if found is not None and found[1] >= before:
                     break
                 await asyncio.sleep(0.02)
+
+
+async def test_from_level_2_on_sizes_and_times_of_single_messages_are_counted(tmp_path):
+    port = free_port(HOST)
+    async with WebServer(HOST) as server:
+        text = http_text(port, f'"{server.url}"').replace("level(1)", "level(2)")
+        async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+            await sender.send(7)
+            labels = {"driver": "http", "id": "d#0", "url": server.url}
+            size = "output_event_size_bytes"
+            await shown(daemon, f"{size}_count", 7, **labels)
+            await shown(daemon, f"{size}_sum", 7 * len("<number 000000>"), **labels)
+            await shown(daemon, f"{size}_bucket", 7, **labels, le="64")
+            latency = "output_event_latency_seconds"
+            await shown(daemon, f"{latency}_count", 7, **labels)
+            await shown(daemon, f"{latency}_bucket", 7, **labels)
+            through = "event_processing_latency_seconds"
+            place = {"driver": "network", "id": "s#0", "measurement_point": "input"}
+            await shown(daemon, f"{through}_count", 7, **place)
+            await shown(daemon, f"{through}_bucket", 7, **place)
+            _, samples = await both(daemon)
+            delay_s = value_of(samples, "output_event_delay_sample_seconds", **labels)
+            age_s = value_of(samples, "output_event_delay_sample_age_seconds", **labels)
+            assert delay_s is not None
+            assert age_s is not None
+            assert 0 <= delay_s < 60
+            assert 0 <= age_s < 60
+
+
+async def test_delays_are_measured_from_the_reload_on_that_asks_for_it(tmp_path):
+    port, out = free_port(HOST), free_port(HOST)
+    text = f"""
+options {{ stats(level(LEVEL)); }};
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{ network("{HOST}" port({out})); }};
+log {{ source(s); destination(d); }};
+"""
+    name = "output_event_latency_seconds_count"
+    async with (
+        Collector(HOST, out),
+        Daemon(text.replace("LEVEL", "0"), tmp_path) as daemon,
+        Sender(HOST, port) as sender,
+    ):
+        await sender.send(3)
+        await shown(daemon, "output_events_total", 3, id="d#0", result="delivered")
+        assert value_of((await both(daemon))[1], name) is None
+        daemon.config.write_text("@version: 4.27\n" + text.replace("LEVEL", "2"))
+        assert (await daemon.ctl("RELOAD")).startswith("OK")
+        await sender.send(2)
+        await shown(daemon, name, 2, id="d#0")
+        await shown(daemon, "event_processing_latency_seconds_count", 2, id="s#0")
+
+
+async def test_bytes_are_counted_by_every_kind_of_destination(tmp_path):
+    port, out = free_port(HOST), free_port(HOST)
+    text = f"""
+options {{ stats(level(1)); }};
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{
+    network("{HOST}" port({out}) template("$MSG\n"));
+    file("{tmp_path}/out" template("$MSG\n"));
+    program("cat >/dev/null" template("$MSG\n"));
+}};
+log {{ source(s); destination(d); }};
+"""
+    size = 5 * len("number 000000\n")
+    async with (
+        Collector(HOST, out),
+        Daemon(text, tmp_path) as daemon,
+        Sender(HOST, port) as sender,
+    ):
+        await sender.send(5)
+        for driver in ("network", "file", "program"):
+            await shown(daemon, "output_event_bytes_total", size, driver=driver)
+
+
+async def test_a_batch_that_was_not_filled_in_time_is_counted(tmp_path):
+    port = free_port(HOST)
+    async with (
+        WebServer(HOST) as server,
+        Daemon(http_text(port, f'"{server.url}"'), tmp_path) as daemon,
+        Sender(HOST, port) as sender,
+    ):
+        await sender.send(3)  # batch-lines(10)
+        await shown(daemon, "output_events_total", 3, id="d#0", result="delivered")
+        _, samples = await both(daemon)
+        batches = value_of(samples, "output_batches_total", id="d#0")
+        timed_out = value_of(samples, "output_batch_timedout_total", id="d#0")
+        assert timed_out == batches
+
+
+async def test_the_kernel_s_drops_of_datagrams_are_counted(tmp_path):
+    port, out = free_port(HOST), free_port(HOST)
+    text = f"""
+options {{ stats(level(1)); }};
+source s {{
+    network(ip({HOST}) port({port}) transport(udp) so-rcvbuf(4096) log-iw-size(10));
+}};
+destination d {{ network("{HOST}" port({out}) time-reopen(60)); }};
+log {{ source(s); destination(d); flags(flow-control); }};
+"""
+    names = (
+        "socket_receive_buffer_max_bytes",
+        "socket_receive_buffer_used_bytes",
+        "socket_receive_dropped_packets_total",
+    )
+    async with Daemon(text, tmp_path) as daemon:
+        labels = {"id": "s#0", "driver": "network", "transport": "udp"}
+        found = dict.fromkeys(names, 0.0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            async with asyncio.timeout(30):
+                while not all(found.values()):  # until the window is full, too
+                    for _ in range(20):
+                        sock.sendto(b"<13>Nov 21 12:00:00 h a: x" * 40, (HOST, port))
+                    _, samples = await both(daemon)
+                    found = {
+                        name: value_of(samples, name, **labels) or 0 for name in names
+                    }
+    assert found["socket_receive_buffer_max_bytes"] >= 4096
+
+
+async def test_what_waits_in_memory_and_the_room_on_disk_are_told(tmp_path):
+    port = free_port(HOST)
+    text = f"""
+options {{ stats(level(1)); }};
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{
+    network("{HOST}" port({free_port(HOST)}) time-reopen(60) template("$MSG\n")
+        disk-buffer(reliable(no) capacity-bytes(10MiB) dir("{tmp_path}")));
+    network("{HOST}" port({free_port(HOST)}) time-reopen(60) template("$MSG\n"));
+}};
+log {{ source(s); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(10)
+        await shown(daemon, "memory_queue_events", 10)
+        csv, samples = await both(daemon)
+        allocated = value_of(samples, "events_allocated_bytes")
+        assert allocated is not None
+        assert allocated >= 10 * len("number 000000\n")
+        row = ("global", "msg_allocated_bytes", "", "value")
+        assert csv[row][1] >= 10 * len("number 000000\n")
+        room = value_of(samples, "disk_queue_dir_available_bytes", dir=str(tmp_path))
+        assert room is not None
+        assert room > 0
+
+
+async def test_internal_events_are_counted_with_their_room(tmp_path):
+    text = f"""
+source s {{ internal(log-fifo-size(77)); }};
+source u {{ unix-stream("{tmp_path}/socket" max-connections(5)); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); source(u); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon:
+        csv, samples = await both(daemon)
+        assert value_of(samples, "internal_events_queue_capacity") == 77
+        assert value_of(samples, "internal_events_total", result="dropped") == 0
+        assert value_of(samples, "internal_events_total", result="queued") == 0
+        count = value_of(samples, "internal_events_total", result="processed") or 0
+        assert count >= 1
+        assert csv["global", "internal_source", "", "processed"][1] >= 1
+        labels = {"driver": "unix-stream", "direction": "input", "id": "u#0"}
+        assert value_of(samples, "socket_max_connections", **labels) == 5
+        assert value_of(samples, "socket_connections", **labels) == 0

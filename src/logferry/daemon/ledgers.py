@@ -24,7 +24,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from logferry.queues.memory import MemoryQueue
 from logferry.records import record
+from logferry.telemetry.counters import Legacy
+from logferry.telemetry.delays import Delays
 from logferry.telemetry.events import Event, Level
+from logferry.telemetry.histograms import EVENT_LATENCY
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Spec
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Ledgers"]
 
 _SERIES = "ledger_events_total"
+
+_DELAY_LEVEL = _MEMORY_LEVEL = 1
+_LATENCY_LEVEL = 2
 
 _Key = tuple[tuple[str, str], ...]  # labels
 _Column = tuple[str, str]  # column and reason
@@ -111,6 +117,11 @@ class Ledgers:
         self._followed: dict[str, _Followed] = {}
         self._ended: dict[_Key, Counter[_Column]] = {}
         self._shown: dict[_Key, set[_Column]] = {}
+        self._allocated = metrics.gauge(
+            "events_allocated_bytes",
+            level=_MEMORY_LEVEL,
+            legacy=Legacy("global", "msg_allocated_bytes", "", "value"),
+        )
         metrics.on_read(self._refresh)
 
     def follow(
@@ -122,7 +133,32 @@ class Ledgers:
             labels.update(destination.metric_labels)
         known = self._followed.get(name)
         reported = known.reported if known is not None else Counter[str]()
-        self._followed[name] = _Followed(queue, labels, reported)
+        item = self._followed[name] = _Followed(queue, labels, reported)
+        self._measure(item)
+
+    def measure(self) -> None:
+        """Measure delays from here on, or no longer: ``stats(level())`` may differ."""
+        for item in self._followed.values():
+            self._measure(item)
+
+    def _measure(self, item: _Followed) -> None:
+        metrics, ledger = self._metrics, item.queue.ledger
+        if metrics.level < _DELAY_LEVEL:
+            ledger.delays = None
+            return
+        if ledger.delays is None:
+            ledger.delays = Delays(metrics.clock, ledger.queued())
+        if metrics.level < _LATENCY_LEVEL:
+            ledger.delays.show()
+            return
+        ledger.delays.show(
+            metrics.histogram(
+                "output_event_latency_seconds",
+                item.labels,
+                EVENT_LATENCY,
+                level=_LATENCY_LEVEL,
+            )
+        )
 
     def take_news(self) -> list[Event]:
         """Return what was dropped since the last call: an event by queue and reason."""
@@ -148,6 +184,10 @@ class Ledgers:
             self._hide(key)  # its queue goes on under other labels
         for key, queues in groups.items():
             self._show(key, queues)
+        self._allocated.value = sum(
+            getattr(item.queue, "memory_bytes", item.queue.bytes)
+            for item in self._followed.values()
+        )
 
     def _show(self, key: _Key, queues: list[Queue]) -> None:
         labels = dict(key)
@@ -164,10 +204,23 @@ class Ledgers:
         for queue in queues:
             if isinstance(queue, MemoryQueue):
                 self._show_memory(queue, labels)
+            if queue.ledger.delays is not None:
+                self._show_delays(queue.ledger.delays, labels)
 
     def _hide(self, key: _Key) -> None:
         for column in (*self._shown.pop(key), ("queued", "")):
             self._metrics.discard(_SERIES, _labels_of(key, column))
+
+    def _show_delays(self, delays: Delays, labels: dict[str, str]) -> None:
+        if delays.sampled_at is None:
+            return
+        metrics = self._metrics
+        age_s = metrics.clock() - delays.sampled_at
+        for name, value in (
+            ("output_event_delay_sample_seconds", delays.sample_s),
+            ("output_event_delay_sample_age_seconds", age_s),
+        ):
+            metrics.gauge(name, labels, level=_DELAY_LEVEL).value = round(value, 6)
 
     def _show_memory(self, queue: MemoryQueue, labels: dict[str, str]) -> None:
         metrics = self._metrics

@@ -64,7 +64,7 @@ def _add_up(answers: Sequence[str], separator: str) -> str:
             value = _number(number) if found else None
             if value is None:
                 sums.setdefault(line, None)
-            elif any(part in name for part in _LARGEST):
+            elif _is_largest(name):
                 sums[name] = max(sums.get(name) or 0, value)
             else:
                 sums[name] = (sums.get(name) or 0) + value
@@ -72,6 +72,13 @@ def _add_up(answers: Sequence[str], separator: str) -> str:
         f"{name}\n" if value is None else f"{name}{separator}{value!r}\n"
         for name, value in sums.items()
     )
+
+
+def _is_largest(name: str) -> bool:
+    series = name.partition("{")[0]
+    if series.endswith(("_bucket", "_sum", "_count")):
+        return False
+    return any(part in name for part in _LARGEST)
 
 
 def _number(text: str) -> float | None:

@@ -184,6 +184,8 @@ class Daemon:
         if self._options.is_startup_debugged:
             self.log.verbosity = Verbosity.DEBUG
         self.environment.run_id = _next_run_id(self._state)
+        options = cast("GlobalOptions", configuration.options)
+        self.environment.metrics.level = stats_options(options).level
         topology = build_topology(configuration, self.environment, self._queues)
         try:
             await topology.start()
@@ -280,6 +282,8 @@ class Daemon:
         """Take over what the configuration says of counters and stores."""
         options = cast("GlobalOptions", self.configuration.options)
         self._stats_clock.set(stats_options(options))
+        if self.topology is not None:
+            self.topology.retirement.ledgers.measure()
         if "log_level" in options.given and self._verbosity is Verbosity.DEFAULT:
             self.log.verbosity = Verbosity(options.log_level)
         letters = cast("DeadLetterOptions | None", options.dead_letters)

@@ -16,6 +16,8 @@ and waits to be adopted or purged (``logferry queue``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -324,9 +326,19 @@ class QueueStore:
             processed.value = queue.ledger.accepted
             commits.value = worker.commit_count
             trouble.value = worker.trouble
+            self._show_room(path.parent)
 
         metrics.on_read(refresh)
         self._refreshers[path] = refresh
+
+    def _show_room(self, folder: Path) -> None:
+        """Show how much more the file system takes from us."""
+        with contextlib.suppress(OSError):
+            found = os.statvfs(folder)
+            room = self._environment.metrics.gauge(
+                "disk_queue_dir_available_bytes", {"dir": str(folder)}
+            )
+            room.value = found.f_frsize * found.f_bavail
 
     # -- files that nobody empties ---------------------------------------------
 

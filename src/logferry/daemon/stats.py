@@ -11,6 +11,8 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING
 
+from logferry.telemetry.counters import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -105,18 +107,31 @@ def render_exposition(metrics: Metrics, level: int = 0) -> str:
     names: dict[str, list[Series]] = {}
     for series in _shown(metrics, level):
         if series.name:
-            names.setdefault(series.name, []).append(series)
+            names.setdefault(_family(series), []).append(series)
     lines = []
     for name, group in names.items():
         # Dropped and queued records share a name in the reference, counter and gauge.
         kinds = {series.kind for series in group}
         kind = str(kinds.pop()) if len(kinds) == 1 else "untyped"
         lines.append(f"# TYPE {_PREFIX}{name} {kind}")
-        lines.extend(
-            f"{_PREFIX}{name}{_labels(series.labels)} {_number(series.value)}"
-            for series in group
-        )
+        lower = 0.0  # what the buckets below have
+        for series in group:
+            value = series.value
+            if series.name.endswith("_bucket"):
+                lower = value = lower + value
+            else:
+                lower = 0.0
+            lines.append(
+                f"{_PREFIX}{series.name}{_labels(series.labels)} {_number(value)}"
+            )
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _family(series: Series) -> str:
+    """Return the name that the parts of a histogram share; else the series' own."""
+    if series.kind is Kind.HISTOGRAM:
+        return series.name.rpartition("_")[0]
+    return series.name
 
 
 def _labels(labels: tuple[tuple[str, str], ...]) -> str:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from logferry.config.diagnostics import Diagnostics
@@ -45,12 +45,13 @@ from logferry.destinations.base import Heir
 from logferry.errors import LogferryError, StateError
 from logferry.pipeline.build import BuildContext, build_pipeline
 from logferry.pipeline.suppression import Suppressor
-from logferry.runtime.channel import Channel, Route
+from logferry.runtime.channel import Channel, Route, Watch
 from logferry.runtime.directory import MachineDirectory, naming_by_default
 from logferry.runtime.waiting import WaitingRoom
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Counter, Legacy
 from logferry.telemetry.flows import Measured
+from logferry.telemetry.histograms import PROCESSING_LATENCY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class _RunningSource:
     channel: Channel
 
 
+_LATENCY_LEVEL = 2
 _PROCESSED = "processed"
 
 _COUNTING_KINDS = frozenset(
@@ -283,7 +285,11 @@ class Topology:
         if spec.kind in _COUNTING_KINDS:
             return None
         return self._environment.metrics.counter(
-            "", legacy=Legacy(*_source_row(spec), _PROCESSED)
+            "input_events_total",
+            {"driver": spec.kind, "id": spec.id},
+            level=1,
+            legacy=Legacy(*_source_row(spec), _PROCESSED),
+            legacy_level=0,
         )
 
     def _driver_flow(self, spec: Spec) -> Flow | None:
@@ -326,7 +332,17 @@ class Topology:
         self._waiting = self._waiting or other._waiting
 
     def _route(self, spec: Spec) -> Route:
-        return self._route_of(self.programs[spec.id])
+        route = self._route_of(self.programs[spec.id])
+        options = stats_options(cast("GlobalOptions", self.configuration.options))
+        if options.level < _LATENCY_LEVEL:
+            return route
+        histogram = self._environment.metrics.histogram(
+            "event_processing_latency_seconds",
+            {"driver": spec.kind, "id": spec.id, "measurement_point": "input"},
+            PROCESSING_LATENCY,
+            level=_LATENCY_LEVEL,
+        )
+        return replace(route, watch=Watch(self._environment.clock, histogram))
 
     def _route_of(self, program: Program) -> Route:
         metrics = self._environment.metrics

@@ -66,6 +66,7 @@ class Bin(Generic[T]):
     leases: list[T] = field(default_factory=list)
     count: int = 0
     size: int = 0
+    is_overdue: bool = False  # it went because ``batch-timeout()`` was over
 
 
 class Batching(Generic[T]):
@@ -160,6 +161,8 @@ class Batching(Generic[T]):
             number = self._first(self._bins.items(), is_busy)
         elif number is None and (is_drained or not self._is_timeless):
             number = self._first(self._due(now), is_busy)
+            if number is not None:
+                self._bins[number].is_overdue = not self._is_timeless
         return None if number is None else self._remove(number)
 
     @property

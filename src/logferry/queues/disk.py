@@ -222,8 +222,7 @@ class DiskQueue(LeasingQueue):
         self._gap_stop = found.next_first if found.count else 0
         self._totals = found
         self._next_position = found.next_first
-        self.ledger.accepted += found.count
-        self.ledger.found += found.count
+        self.ledger.find(found.count)
 
     def put_before(self, batches: list[RecordBatch]) -> None:
         """
@@ -248,7 +247,7 @@ class DiskQueue(LeasingQueue):
             result = Full(room, count - room)
         if room:
             accepted = batch if room == count else batch.slice(0, room)
-            self.ledger.accepted += room
+            self.ledger.accept(room)
             if self._holds:
                 self._held.append((accepted, batch.receipt))
                 self._held_count += room
@@ -523,7 +522,7 @@ class DiskQueue(LeasingQueue):
         lost_bytes, self._gap_bytes = self._gap_bytes, 0
         if lost or lost_bytes:
             if lost > 0:
-                self.ledger.dropped[_LOST] += lost
+                self.ledger.drop(lost, _LOST)
             else:
                 self.ledger.accepted -= lost  # more than the file knew of
             self._is_unnoted = True

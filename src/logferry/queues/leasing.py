@@ -138,15 +138,17 @@ class LeasingQueue:
 
     def ack(self, token: int, count: int | None = None) -> None:
         """Remove the first ``count`` records of a lease as delivered."""
-        self.ledger.delivered += self._remove(token, count)
+        before = self._leased_bytes
+        removed = self._remove(token, count)
+        self.ledger.deliver(removed, before - self._leased_bytes)
 
     def drop(self, token: int, reason: str, count: int | None = None) -> None:
         """Remove the first ``count`` records of a lease as given up."""
-        self.ledger.dropped[reason] += self._remove(token, count)
+        self.ledger.drop(self._remove(token, count), reason)
 
     def dead_letter(self, token: int, count: int | None = None) -> None:
         """Remove the first ``count`` records of a lease: they are dead letters now."""
-        self.ledger.dead_lettered += self._remove(token, count)
+        self.ledger.dead_letter(self._remove(token, count))
 
     def _remove(self, token: int, count: int | None) -> int:
         entries = self._entries(token)

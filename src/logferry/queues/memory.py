@@ -104,4 +104,4 @@ class MemoryQueue(LeasingQueue):
         self._waiting.append(entry)
         self._waiting_count += batch.count
         self._waiting_bytes += len(batch.data)
-        self.ledger.accepted += batch.count
+        self.ledger.accept(batch.count)

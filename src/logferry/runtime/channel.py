@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from logferry.pipeline.program import Outputs, Program
     from logferry.queues.queue import PushResult
     from logferry.telemetry.flows import Flow
+    from logferry.telemetry.histograms import Histogram
 
 __all__ = ["Channel", "Route"]
 
@@ -36,16 +37,31 @@ class Push(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Measures chunks: all messages of one take as long as it takes."""
+
+    clock: Callable[[], float]
+    histogram: Histogram
+
+    def stop(self, started_at: float, count: int) -> None:
+        """``count`` messages are through."""
+        elapsed_s = self.clock() - started_at
+        self.histogram.add(int(elapsed_s * 1000), count)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """
     A program and what stands behind its outputs, in their order.
 
-    ``counters`` hold, for each output, what counts the records handed to it.
+    ``counters`` hold, for each output, what counts the records handed to it; ``watch``
+    measures how long the program and handing out take.
     """
 
     program: Program
     pushes: tuple[Push, ...]
     counters: tuple[Counter, ...] = ()
+    watch: Watch | None = None
 
 
 def _forget(receipt: Receipt) -> None:
@@ -95,6 +111,7 @@ class Channel:
         """Put another program and other queues in, from the next chunk on."""
         program = route.program
         self._program = program
+        self._watch = route.watch
         self._correlators = program.correlators
         counters = route.counters or tuple(Counter() for _ in route.pushes)
         self._outputs = tuple(
@@ -119,8 +136,9 @@ class Channel:
         count = chunk.count(b"\n")
         if self._flow is not None:
             self._flow.note(chunk, count)
+        started_at = self._watch.clock() if self._watch is not None else 0.0
         outputs = self._program.lines(chunk, count, origin, self._now())
-        return self._hand_out(outputs, Receipt(count, on_settled))
+        return self._hand_out(outputs, Receipt(count, on_settled), started_at)
 
     def frames(
         self,
@@ -132,9 +150,9 @@ class Channel:
         receipt = Receipt(len(frames), on_settled)
         if self._flow is not None:
             self._flow.note_frames(frames, sum(map(len, frames)))
-        return self._hand_out(
-            self._program.frames(frames, origin, self._now()), receipt
-        )
+        started_at = self._watch.clock() if self._watch is not None else 0.0
+        outputs = self._program.frames(frames, origin, self._now())
+        return self._hand_out(outputs, receipt, started_at)
 
     def messages(
         self,
@@ -145,9 +163,13 @@ class Channel:
         receipt = Receipt(len(messages), on_settled)
         if self._flow is not None:
             self._flow.count += len(messages)  # they never were bytes
-        return self._hand_out(self._program.messages(messages, self._now()), receipt)
+        started_at = self._watch.clock() if self._watch is not None else 0.0
+        outputs = self._program.messages(messages, self._now())
+        return self._hand_out(outputs, receipt, started_at)
 
-    def _hand_out(self, outputs: Outputs, receipt: Receipt) -> Receipt:
+    def _hand_out(
+        self, outputs: Outputs, receipt: Receipt, started_at: float
+    ) -> Receipt:
         self._processed.value += receipt.message_count
         self._received.value += receipt.message_count
         self._driver.value += receipt.message_count
@@ -164,6 +186,8 @@ class Channel:
                     batch.receipt = receipt
                     batch.is_patient = is_patient
                 push(batch)
+        if self._watch is not None:
+            self._watch.stop(started_at, receipt.message_count)
         receipt.settle()
         return receipt
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from logferry.telemetry.flows import Flow
+from logferry.telemetry.histograms import Histogram, Scale
 
 __all__ = ["Counter", "Kind", "Legacy", "Metrics", "Series"]
 
@@ -37,6 +38,7 @@ class Kind(StrEnum):
 
     COUNTER = "counter"
     GAUGE = "gauge"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Series:
 
     def reset(self) -> None:
         """Count from zero again; a gauge shows what is and has no zero."""
-        if self.kind is Kind.COUNTER and not self.is_kept:
+        if self.kind is not Kind.GAUGE and not self.is_kept:
             self.base = self.counter.value
 
 
@@ -174,6 +176,23 @@ class Metrics:
     ) -> Counter:
         """Return a gauge: see :meth:`counter`."""
         return self.counter(name, labels, level=level, legacy=legacy, kind=Kind.GAUGE)
+
+    def histogram(
+        self, name: str, labels: dict[str, str], scale: Scale, *, level: int = 0
+    ) -> Histogram:
+        """Return a histogram, made at its first use; ``level`` as in ``counter``."""
+
+        def part(ending: str, **more: str) -> Counter:
+            return self.counter(
+                f"{name}_{ending}", labels | more, level=level, kind=Kind.HISTOGRAM
+            )
+
+        return Histogram(
+            scale,
+            amount=part("sum"),
+            total=part("count"),
+            buckets=[part("bucket", le=bound) for bound in scale.bounds()],
+        )
 
     def flow(
         self,

@@ -56,7 +56,16 @@ def is_too_long(path: str) -> bool:
 class _Target:
     """One concrete file: its writer, what waits for it, and its counters."""
 
-    __slots__ = ("flow", "path", "processed", "queued", "stuck", "writer", "written")
+    __slots__ = (
+        "flow",
+        "path",
+        "processed",
+        "queued",
+        "stuck",
+        "writer",
+        "written",
+        "written_bytes",
+    )
 
     def __init__(self, path: str, metrics: Metrics, driver: str) -> None:
         self.path = path
@@ -73,6 +82,11 @@ class _Target:
             {"driver": "file", "filename": path, "id": driver, "result": "delivered"},
             level=1,
             legacy=Legacy("dst.file", driver, path, "written"),
+        )
+        self.written_bytes: Counter = metrics.counter(
+            "output_event_bytes_total",
+            {"driver": "file", "filename": path, "id": driver},
+            level=1,
         )
         self.queued: Counter = metrics.gauge(
             "output_events_total",
@@ -202,6 +216,7 @@ class FileDestination:
             return False
         target.writer.last_used_at = self._environment.clock()
         target.written.add(lease.batch.count)
+        target.written_bytes.add(len(lease.batch.data))
         self._queue.ack(lease.token)
         return True
 

@@ -11,17 +11,30 @@ from typing import TYPE_CHECKING
 
 from logferry.policy.health import Fitness
 from logferry.telemetry.counters import Legacy
+from logferry.telemetry.histograms import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    EVENT_BYTES,
+    REQUEST_LATENCY,
+)
 from logferry.telemetry.quantiles import Durations, show_latency
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from logferry.config.nodes import Spec
     from logferry.policy.balancer import Balancer
     from logferry.policy.pool import Server
     from logferry.queues.queue import Queue
     from logferry.runtime.environment import Environment
     from logferry.telemetry.counters import Counter, Metrics
+    from logferry.telemetry.histograms import Histogram
 
 __all__ = ["Accounts"]
+
+_SIZE_LEVEL = 2
+"""Sizes of single messages cost something by the message; the reference has them
+from level 0 on."""
 
 
 class Accounts:
@@ -64,6 +77,17 @@ class Accounts:
         self._bytes = metrics.counter("output_event_bytes_total", labels, level=1)
         self._unreachable = metrics.gauge("output_unreachable", labels, level=1)
         self._workers = metrics.gauge("output_workers", labels)
+        self._timed_out = metrics.counter("output_batch_timedout_total", labels)
+        self._batch_events = metrics.histogram(
+            "output_batch_size_events", labels, BATCH_EVENTS
+        )
+        self._batch_bytes = metrics.histogram(
+            "output_batch_size_bytes", labels, BATCH_BYTES
+        )
+        self._request_latency = metrics.histogram(
+            "output_request_latency_seconds", labels, REQUEST_LATENCY
+        )
+        self._event_bytes: Histogram | None = None
         self._targets = {
             target: _TargetSeries(metrics, {**labels, "target": target.name})
             for target in balancer.pool.servers
@@ -73,6 +97,11 @@ class Accounts:
         }
         self._requests: dict[tuple[Server, int], Counter] = {}
         metrics.on_read(self._refresh)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of all series of this destination."""
+        return self._labels
 
     def _refresh(self) -> None:
         """Copy what others count: reading it costs nothing until somebody asks."""
@@ -131,10 +160,30 @@ class Accounts:
 
     def on_latency(self, target: Server, latency_s: float) -> None:
         """``target`` took so long to answer."""
+        self._request_latency.add(int(latency_s * 1000))
         self._targets[target].durations.add(latency_s)
+
+    def on_timed_out(self) -> None:
+        """A batch is sent although there was room for more: its time was over."""
+        self._timed_out.value += 1
+
+    @property
+    def wants_sizes(self) -> bool:
+        """Somebody wants to know the sizes of single messages."""
+        return self._metrics.level >= _SIZE_LEVEL
+
+    def on_sizes(self, sizes: Sequence[int]) -> None:
+        """Messages of these sizes were delivered."""
+        if self._event_bytes is None:
+            self._event_bytes = self._metrics.histogram(
+                "output_event_size_bytes", self._labels, EVENT_BYTES, level=_SIZE_LEVEL
+            )
+        self._event_bytes.add_all(sizes)
 
     def on_delivered(self, url: str, count: int, size: int) -> None:
         """The target ``url`` took a batch of ``count`` records and ``size`` bytes."""
+        self._batch_events.add(count)
+        self._batch_bytes.add(size)
         self._delivered.value += count
         self._batches.value += 1
         self._bytes.value += size

@@ -45,7 +45,7 @@ from logferry.policy.throttle import TokenBucket
 from logferry.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from logferry.config.nodes import Spec
     from logferry.destinations.base import Destination
@@ -166,6 +166,11 @@ class HttpDestination:
         self._arm_timer()
 
     @property
+    def metric_labels(self) -> Mapping[str, str]:
+        """The labels of all our series."""
+        return self._accounts.labels
+
+    @property
     def flow(self) -> Flow:
         """What measures our messages."""
         return self._accounts.flow
@@ -244,6 +249,8 @@ class HttpDestination:
             worker = self._idle.popleft()
             self._busy.add(worker)
             load = Load(found.leases, found.group)
+            if found.is_overdue:
+                self._accounts.on_timed_out()
             self._groups[load.group] += 1
             self._tasks.start(self._deliver(worker, load), f"{self.id} {worker.number}")
         self._arm_timer()

@@ -9,6 +9,7 @@ what its request needs to know in its first line.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from logferry.policy.retry import Fate
@@ -59,6 +60,11 @@ class Load:
             return len(self._data)
         offsets = self._all_offsets()
         return offsets[stop] - offsets[start]
+
+    def sizes(self, start: int, stop: int) -> list[int]:
+        """Return how many bytes each of records ``start`` to ``stop`` has."""
+        offsets = self._all_offsets()[start : stop + 1]
+        return [after - before for before, after in pairwise(offsets)]
 
     def records(self, start: int, stop: int) -> list[bytes]:
         """Return records ``start`` to ``stop`` (exclusive) one by one."""

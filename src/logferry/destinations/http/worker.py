@@ -247,6 +247,8 @@ class Worker:
             case Fate.DELIVERED:
                 size = load.size(start, stop)
                 shared.accounts.on_delivered(step.target, step.count, size)
+                if shared.accounts.wants_sizes:
+                    shared.accounts.on_sizes(load.sizes(start, stop))
                 self._taken_count += step.count
                 now = shared.environment.clock()
                 if shared.is_batched or now - self._acked_at >= _ACK_INTERVAL_S:

@@ -80,6 +80,11 @@ class LocalDestination:
         self.flow = environment.metrics.flow(
             (f"dst.{spec.kind}", spec.id, name), has_truncation=True
         )
+        self._written_bytes = environment.metrics.counter(
+            "output_event_bytes_total",
+            {"driver": spec.kind, "name": name, "id": spec.id},
+            level=1,
+        )
         self._written = environment.metrics.counter(
             "output_events_total",
             {"driver": spec.kind, "name": name, "id": spec.id, "result": "delivered"},
@@ -159,7 +164,9 @@ class LocalDestination:
     def _settle(self, lease: Lease, count: int, position: int) -> None:
         """Acknowledge ``count`` records; remember how much of the next was written."""
         ends = lease.batch.offsets()
-        self._begun = position - (ends[count - 1] if count else 0)
+        size = ends[count - 1] if count else 0
+        self._begun = position - size
+        self._written_bytes.add(size)
         self._written.add(count)
         if self._throttle is not None:
             self._throttle.take(count, self._environment.clock())

@@ -70,6 +70,7 @@ class Accounts:
         self._processed = metrics.counter("", legacy=Legacy(*row, "processed"))
         self._memory = metrics.gauge("", legacy=Legacy(*row, "memory_usage"))
         self.flow = metrics.flow(row, has_truncation=True)
+        self._bytes = metrics.counter("output_event_bytes_total", self._labels, level=1)
         self._unacked = metrics.counter("output_unacked_events_total", self._labels)
         self._resent = metrics.counter("output_resent_events_total", self._labels)
         self._owed = 0  # went back to the queue and were not sent again yet
@@ -106,6 +107,7 @@ class Accounts:
         self._queued.value = self._queue.count
         self._memory.value = getattr(self._queue, "memory_bytes", self._queue.bytes)
         self._dropped.value = ledger.dropped_count
+        self._bytes.value = ledger.delivered_bytes
         self._processed.value = ledger.accepted + ledger.rejected.total()
         self._in_flight.value = self._count_in_flight()
         now = self._clock()

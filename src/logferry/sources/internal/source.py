@@ -23,6 +23,7 @@ from logferry.message.timestamps import local_offset
 from logferry.sources.base import SourceKind
 from logferry.sources.options import SourceOptions
 from logferry.syslog.reception import Reception
+from logferry.telemetry.counters import Kind, Legacy
 from logferry.telemetry.events import Event, render
 
 if TYPE_CHECKING:
@@ -65,6 +66,17 @@ class InternalSource:
         self._pid = str(os.getpid()).encode()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
+        self._counters = {
+            result: environment.metrics.counter(
+                "internal_events_total",
+                {"result": result},
+                legacy=Legacy("global", "internal_source", "", result),
+                kind=Kind.GAUGE if result == "queued" else Kind.COUNTER,
+            )
+            for result in ("dropped", "processed", "queued")
+        }
+        capacity = environment.metrics.gauge("internal_events_queue_capacity")
+        capacity.value = options.log_fifo_size
 
     async def start(self) -> None:
         """Begin to deliver, with what the log remembers from before."""
@@ -83,7 +95,10 @@ class InternalSource:
         self._take(message)
 
     def _take(self, message: Message) -> None:
+        if len(self._backlog) == self._backlog.maxlen:
+            self._counters["dropped"].value += 1  # the oldest
         self._backlog.append(message)
+        self._counters["queued"].value = len(self._backlog)
         if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True
             self._loop.call_soon(self._flush)
@@ -107,6 +122,8 @@ class InternalSource:
         messages = list(self._backlog)
         self._backlog.clear()
         if messages:
+            self._counters["queued"].value = 0
+            self._counters["processed"].value += len(messages)
             self._intake.messages(messages)
 
     async def stop(self) -> None:

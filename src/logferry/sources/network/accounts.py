@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from logferry.telemetry.counters import Counter, Legacy, Metrics
+from logferry.telemetry.counters import Counter, Kind, Legacy, Metrics
 
 if TYPE_CHECKING:
+    from logferry.runtime.socket_memory import SocketMemory
     from logferry.sources.network.connection import Connection
     from logferry.telemetry.flows import Flow
 
 __all__ = ["ClientAccount", "SourceAccounts"]
 
+_MEMORY_LEVEL = 1
 _WINDOW_LEVEL = 4
 
 CLIENTS_MAX: Final = 1000
@@ -63,6 +65,7 @@ class SourceAccounts:
         transport: as configured, such as ``tcp``.
         address: what it listens on.
         connections: returns the open ones.
+        memory: returns how full the kernel's buffer for datagrams is.
 
     """
 
@@ -74,6 +77,7 @@ class SourceAccounts:
         address: str,
         *,
         connections: Callable[[], Iterable[Connection]],
+        memory: Callable[[], SocketMemory | None],
     ) -> None:
         self._metrics = metrics
         self._kind, self._id = driver
@@ -85,6 +89,7 @@ class SourceAccounts:
         }
         self._word = "udp" if transport.endswith("udp") else "tcp"
         self._connections = connections
+        self._memory = memory
         self._clients: dict[str, ClientAccount] = {}
         self._windows: list[dict[str, str]] = []
         socket_labels = {**self._labels, "direction": "input"}
@@ -104,9 +109,28 @@ class SourceAccounts:
             "socket_rejected_connections_total", socket_labels
         )
         self.window_full = metrics.counter(
-            "input_window_full_total", self._labels, level=_WINDOW_LEVEL
+            "input_window_full_total", self._labels, level=1
         )
         self._is_open = False
+
+    def show_memory(self, memory: SocketMemory | None) -> None:
+        """Show how full the kernel's buffer for datagrams is, where it tells."""
+        if memory is None or self._metrics.level < _MEMORY_LEVEL:
+            return
+        labels = {**self._labels, "direction": "input"}
+        for name, value, kind in (
+            ("socket_receive_buffer_max_bytes", memory.limit_bytes, Kind.GAUGE),
+            ("socket_receive_buffer_used_bytes", memory.used_bytes, Kind.GAUGE),
+            (
+                "socket_receive_dropped_packets_total",
+                memory.dropped_count,
+                Kind.COUNTER,
+            ),
+        ):
+            counter = self._metrics.counter(
+                name, labels, level=_MEMORY_LEVEL, kind=kind
+            )
+            counter.value = value
 
     def open(self) -> None:
         """Begin to look at the connections."""
@@ -162,6 +186,7 @@ class SourceAccounts:
     def _refresh(self) -> None:
         """Show the windows of the connections that are open now."""
         metrics = self._metrics
+        self.show_memory(self._memory())
         for labels in self._windows:
             metrics.discard("input_window_available", labels)
             metrics.discard("input_window_capacity", labels)

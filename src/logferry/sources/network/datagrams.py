@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from logferry.runtime.socket_memory import SocketMemory, socket_memory
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -74,6 +76,11 @@ class DatagramReceiver:
         self._waiting_count = 0
         self._is_reading = False
         self.resume()
+
+    @property
+    def memory(self) -> SocketMemory | None:
+        """How full the kernel's buffer is."""
+        return socket_memory(self._sock)
 
     def resume(self) -> None:
         """Read."""

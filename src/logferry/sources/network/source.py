@@ -89,6 +89,7 @@ class NetworkSource:
             transport_word(spec.kind, self._options),
             address,
             connections=lambda: self._connections,
+            memory=lambda: self._receiver.memory if self._receiver else None,
         )
         self._accounts.connections_max.value = self._options.max_connections
         self._connections = Connections(

@@ -169,8 +169,16 @@ class UnixStreamSource(_LocalSource):
         self._inode = 0
         self._credentials: dict[Connection, Credentials | None] = {}
         self._tasks = Tasks(environment.log)
-        labels = {"driver": spec.kind, "id": spec.id, "address": self._options.path}
+        labels = {
+            "address": self._options.path,
+            "direction": "input",
+            "driver": spec.kind,
+            "id": spec.id,
+            "transport": spec.kind,
+        }
         metrics = environment.metrics
+        connections_max = metrics.gauge("socket_max_connections", labels)
+        connections_max.value = self._stream_options.max_connections
         self._connections = Connections(
             spec,
             environment,
