@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import itertools
 import ssl
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ import zstandard
 
 from helpers.http_scene import HttpScene
 from helpers.web import Request, Response, WebServer
+from logferry.message.model import Monotonic
 from logferry.policy.pool import Server
 
 pytestmark = pytest.mark.integration
@@ -380,3 +382,15 @@ async def test_an_unknown_certificate_is_a_failure_unless_not_verified(
             scene.push([LINE])
             await scene.settled()
         assert len(tls.server.requests) == 1
+
+
+async def test_a_batch_that_becomes_due_between_two_looks_at_the_clock_goes(
+    tmp_path: Path,
+):
+    scene = HttpScene(tmp_path, 'url("%0/") batch-lines(100) batch-timeout(150)', None)
+    hours = itertools.count(0.0, 0.2)  # a look takes longer than the batch's time
+    scene.environment.clock = lambda: Monotonic(next(hours))
+    async with scene:
+        scene.send(3)
+        await scene.settled()
+    assert len(scene[0].requests) == 1

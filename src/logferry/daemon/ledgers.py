@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from logferry.queues.queue import Queue
     from logferry.telemetry.counters import Metrics
 
-__all__ = ["Ledgers"]
+__all__ = ["Ledgers", "labels_of"]
 
 _SERIES = "ledger_events_total"
 
@@ -128,9 +128,7 @@ class Ledgers:
         self, name: str, queue: Queue, spec: Spec, destination: Destination
     ) -> None:
         """Show the queue called ``name``, which ``destination`` empties."""
-        labels = {"driver": spec.kind, "id": spec.id}
-        if isinstance(destination, _Labelled):
-            labels.update(destination.metric_labels)
+        labels = labels_of(spec, destination)
         known = self._followed.get(name)
         reported = known.reported if known is not None else Counter[str]()
         item = self._followed[name] = _Followed(queue, labels, reported)
@@ -229,6 +227,14 @@ class Ledgers:
         metrics.gauge("memory_queue_capacity", labels).value = queue.count_limit
         processed = metrics.counter("memory_queue_processed_events_total", labels)
         processed.value = queue.ledger.accepted
+
+
+def labels_of(spec: Spec, destination: Destination) -> dict[str, str]:
+    """Return the labels of all series of a destination."""
+    labels = {"driver": spec.kind, "id": spec.id}
+    if isinstance(destination, _Labelled):
+        labels.update(destination.metric_labels)
+    return labels
 
 
 def _columns_of(ledger: Ledger) -> Counter[_Column]:

@@ -33,10 +33,11 @@ from logferry.config.nodes import (
     ProcessStep,
     Sources,
     Spec,
+    TemplateText,
 )
 from logferry.daemon.census import census_of
 from logferry.daemon.hooks import run_hooks
-from logferry.daemon.ledgers import Ledgers
+from logferry.daemon.ledgers import Ledgers, labels_of
 from logferry.daemon.own_messages import OwnMessages, OwnMessagesPlan
 from logferry.daemon.registry import destination_kinds, source_kinds
 from logferry.daemon.retirement import Retirement, RunningDestination
@@ -153,9 +154,25 @@ class Topology:
             pushes = {
                 name: item.destination.push for name, item in self.destinations.items()
             }
+            self._count_suppressed(self.own_messages.context.suppressors)
             self._speaker = self.own_messages.make(pushes)
             self._speaker.start(asyncio.get_running_loop())
         self._waiting.start(asyncio.get_running_loop())
+
+    def _count_suppressed(self, suppressors: Mapping[str, Suppressor]) -> None:
+        """Show what ``suppress()`` holds back beside what is delivered."""
+        for name, suppressor in suppressors.items():
+            spec = self.destinations[name].spec
+            labels = labels_of(spec, self.destinations[name].destination)
+            address = labels.get("address")
+            path = getattr(spec.options, "path", "")
+            path = path.text if isinstance(path, TemplateText) else str(path)
+            instance = f"{labels['transport']},{address}" if address else path
+            suppressor.suppressed = self._environment.metrics.counter(
+                "output_events_total",
+                {**labels, "result": "suppressed"},
+                legacy=Legacy(f"dst.{spec.kind}", spec.id, instance, "suppressed"),
+            )
 
     def _make_waiting_room(self, previous: Topology | None) -> WaitingRoom:
         """Return who ticks the stations, with what waited at them before."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from logferry.message.model import Message, Origin, Stamp, UnixNanos
 from logferry.message.timestamps import local_offset
+from logferry.telemetry.counters import Counter
 
 __all__ = ["Suppressor"]
 
@@ -28,6 +29,9 @@ class Suppressor:
         host_name: our own name.
         pid: our own process id.
 
+    Attributes:
+        suppressed: counts what is held back.
+
     """
 
     def __init__(self, period_s: float, host_name: bytes, pid: int) -> None:
@@ -39,12 +43,14 @@ class Suppressor:
         self._pri = 0
         self._until = 0
         self._held_count = 0
+        self.suppressed = Counter()
 
     def take(self, message: Message, now: UnixNanos) -> tuple[Message, ...]:
         """Return what to write now: the message, behind a summary, or nothing."""
         identity = message.host, message.program, message.message
         if identity == self._last and now < self._until:
             self._held_count += 1
+            self.suppressed.value += 1
             return ()
         summary = self.finish(now)
         self._last = identity

@@ -269,3 +269,14 @@ def test_the_series_of_a_room_go_with_it() -> None:
     }
     scene.room.stop()
     assert scene.series() == {}
+
+
+def test_contexts_that_ended_for_want_of_room_are_counted() -> None:
+    scene = Scene(LINES.replace("$HOST", "$MESSAGE"))
+    (station,) = scene.site.stations
+    station.correlator.contexts._contexts_max = 1
+    scene.hand_in("a", "b")
+
+    assert {"early_contexts_total": 1, "ended_contexts_total": 1}.items() <= (
+        scene.series().items()
+    )

@@ -129,6 +129,7 @@ class HttpDestination:
         self._seen_version = self.balancer.version
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._looked_at = environment.clock()  # for batches that are ready
         self._is_due = False
         self._is_flushing = False
         self._is_stopping = False
@@ -239,7 +240,7 @@ class HttpDestination:
     def _run(self) -> None:
         """Hand batches that are ready to workers that are idle."""
         self._is_due = False
-        now = self._environment.clock()
+        now = self._looked_at = self._environment.clock()
         while self._idle and not self._is_stopping:
             found = self._collector.next_batch(
                 now, is_busy=self._is_busy, is_flushing=self._is_flushing
@@ -360,7 +361,8 @@ class HttpDestination:
         now = self._environment.clock()
         moments = [self.balancer.next_deadline()]
         if self._idle:
-            moments.append(self._batching.next_deadline(now))
+            # Since then, not since now: what became due in between was not looked at.
+            moments.append(self._batching.next_deadline(self._looked_at))
         if self._throttle is not None and self._queue.waiting_count and self._idle:
             moments.append(now + max(_THROTTLE_STEP_S, 1 / self._options.throttle))
         due = [moment for moment in moments if moment is not None]
