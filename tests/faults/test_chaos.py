@@ -60,7 +60,7 @@ async def mishap(chance: Random, relay: Relay, servers: list[PatientServer]) -> 
         case 5:
             server.listen()
         case 6:
-            await relay.daemon.ctl("DRAIN", server.address)
+            await relay.daemon.ctl("DRAIN", server.address, "--force")
         case 7:
             await relay.daemon.ctl("UNDRAIN", server.address)
         case 8:

@@ -96,7 +96,7 @@ async def test_drain_moves_away_and_undrain_back_under_load_without_loss(
         sending = asyncio.create_task(relay.sender.send(100_000))
         await a.wait_for_lines(10_000)
         answer = await relay.daemon.ctl("DRAIN", A)
-        assert answer.strip() == f"OK deliveries away from {A}: d#0"
+        assert answer.startswith(f"OK deliveries away from {A}: d#0 (")
         await b.wait_for_lines(10_000)
         assert (await pool(relay))["servers"][0]["is_drained"]
         await relay.daemon.ctl("UNDRAIN", A)
@@ -206,3 +206,35 @@ async def test_an_address_that_a_name_loses_comes_back_as_drained_as_it_went(
             await relay.sender.send(5)
             await b.wait_for_lines(5)
             assert a.connections == 1
+
+
+async def test_a_server_is_not_drained_when_no_other_works_unless_forced(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B)
+    text = (
+        f'network("{A}" port({port}) time-reopen(0.1) failover(servers("{B}") '
+        "failback(tcp-probe-interval(1) successful-probes-required(1))))"
+    )
+    async with Collector(A, port) as primary, Relay(tmp_path, text) as relay:
+        await relay.sender.send(1)
+        await primary.wait_for_lines(1)
+        await relay.daemon.ctl("DRAIN", A)  # nobody knows yet that B is dead
+        await relay.daemon.wait_for("connection failed")
+        answer = await relay.daemon.ctl("UNDRAIN", A)
+        assert answer.startswith(f"OK deliveries allowed on {A}: d#0 (")
+        await relay.sender.send(1)
+        await primary.wait_for_lines(2)
+        answer = await relay.daemon.ctl("DRAIN", A)
+        assert answer.startswith("FAIL d#0: no other server works at present")
+        assert f"{B}: Connection refused (111)" in answer
+        assert not (await pool(relay))["servers"][0]["is_drained"]
+        answer = await relay.daemon.ctl("DRAIN", A, "--force")
+        assert answer.startswith(f"OK deliveries away from {A}: d#0 (")
+        await relay.sender.send(1)  # waits, and is lost nowhere
+        async with Collector(B, port) as backup:
+            await backup.wait_for_lines(1)
+            answer = await relay.daemon.ctl("UNDRAIN", A)
+            assert "is returned to after 1 good probe)" in answer
+            await relay.sender.send(1)
+            await relay.daemon.wait_for("Primary server seems to be stable", count=2)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
+from logferry.daemon.moves import after_drain, after_undrain, objection
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
 from logferry.daemon.replay import Replay, family_of, find_destination
@@ -240,28 +241,53 @@ class Commands:
         return render_pools(pools)
 
     async def _drain(self, words: list[str]) -> str:
-        return self._move(words, is_drain=True)
-
-    async def _undrain(self, words: list[str]) -> str:
-        return self._move(words, is_drain=False)
-
-    def _move(self, words: list[str], *, is_drain: bool) -> str:
-        if not words:
-            return "FAIL name a server"
+        """``DRAIN server [destination] [--force]``."""
+        is_forced = "--force" in words
+        words = [word for word in words if word != "--force"]
+        meant = self._holders(words)
+        if isinstance(meant, str):
+            return meant
+        now = self._daemon.environment.clock()
+        for name, destination in meant.items():
+            problem = objection(destination.describe(now), words[0])
+            if problem and not is_forced:
+                return f"FAIL {name}: {problem}"
         done = []
-        for name, destination in self._pools().items():
-            is_meant = len(words) == 1 or words[1] == name
-            if not is_meant or words[0] not in destination.server_names():
-                continue
+        for name, destination in meant.items():
             try:
-                (destination.drain if is_drain else destination.undrain)(words[0])
+                destination.drain(words[0])
             except StateError as error:
                 return f"FAIL {name}: {error}"
-            done.append(name)
-        if not done:
-            return f"FAIL no destination has a server '{words[0]}'"
-        verb = "away from" if is_drain else "allowed on"
-        return f"OK deliveries {verb} {words[0]}: {', '.join(done)}"
+            done.append(f"{name} ({after_drain(destination.describe(now), words[0])})")
+        return f"OK deliveries away from {words[0]}: {', '.join(done)}"
+
+    async def _undrain(self, words: list[str]) -> str:
+        """``UNDRAIN server [destination]``."""
+        meant = self._holders(words)
+        if isinstance(meant, str):
+            return meant
+        now = self._daemon.environment.clock()
+        done = []
+        for name, destination in meant.items():
+            try:
+                destination.undrain(words[0])
+            except StateError as error:
+                return f"FAIL {name}: {error}"
+            next_ = after_undrain(destination.describe(now), words[0])
+            done.append(f"{name} ({next_})")
+        return f"OK deliveries allowed on {words[0]}: {', '.join(done)}"
+
+    def _holders(self, words: list[str]) -> dict[str, Pooled] | str:
+        """Return the destinations meant by ``server [destination]``, or a failure."""
+        if not words:
+            return "FAIL name a server"
+        server, *wanted = words
+        found = {
+            name: destination
+            for name, destination in self._pools().items()
+            if name in (wanted or [name]) and server in destination.server_names()
+        }
+        return found or f"FAIL no destination has a server '{server}'"
 
     async def _source(self, words: list[str]) -> str:
         """``SOURCE LIST|STOP|START id``: close and open a listener by hand."""

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from logferry.message.model import UnixNanos
     from logferry.telemetry.counters import Metrics
 
 __all__ = [
@@ -112,7 +111,7 @@ class SqliteDeadLetters:
         path: the file.
         log: where trouble is reported.
         metrics: where letters are counted.
-        now: the wall clock, for the limit of age.
+        now: the wall clock that the limit of age goes by (``calendar.py``).
 
     """
 
@@ -121,7 +120,7 @@ class SqliteDeadLetters:
         path: Path,
         log: EventLog,
         metrics: Metrics,
-        now: Callable[[], UnixNanos],
+        now: Callable[[], int],
     ) -> None:
         self.path = path
         self.limits = LetterLimits()

@@ -22,6 +22,7 @@ from logferry import __version__
 from logferry.config.options import DeadLetterOptions
 from logferry.daemon import events
 from logferry.daemon.attach import Attachments
+from logferry.daemon.calendar import Calendar
 from logferry.daemon.commands import Commands
 from logferry.daemon.control import ControlServer
 from logferry.daemon.dead_letters import (
@@ -153,7 +154,7 @@ class Daemon:
             options.state_file.with_name(LETTERS_FILE),
             log,
             self.environment.metrics,
-            self.environment.now,
+            Calendar(self.environment.now, self.environment.clock).trusted_now_ns,
         )
         self._queues = QueueStore(self.environment)
         self.topology: Topology | None = None

@@ -48,7 +48,7 @@ class Suppressor:
     def take(self, message: Message, now: UnixNanos) -> tuple[Message, ...]:
         """Return what to write now: the message, behind a summary, or nothing."""
         identity = message.host, message.program, message.message
-        if identity == self._last and now < self._until:
+        if identity == self._last and self._is_within(now):
             self._held_count += 1
             self.suppressed.value += 1
             return ()
@@ -60,7 +60,11 @@ class Suppressor:
 
     def due(self, now: UnixNanos) -> Message | None:
         """Return the summary when the time is over and something was held back."""
-        return self.finish(now) if now >= self._until else None
+        return None if self._is_within(now) else self.finish(now)
+
+    def _is_within(self, now: UnixNanos) -> bool:
+        """Tell whether the time runs; a clock that was put back has ended it."""
+        return self._until - self._period_ns <= now < self._until
 
     def finish(self, now: UnixNanos) -> Message | None:
         """Return the summary of what was held back, if anything was."""

@@ -71,3 +71,16 @@ def test_nothing_held_back_gives_no_summary() -> None:
     assert suppressor.finish(at(0)) is None
     suppressor.take(message(b"x"), at(0))
     assert suppressor.finish(at(1)) is None
+
+
+def test_a_clock_that_was_put_back_does_not_prolong_the_time() -> None:
+    suppressor = Suppressor(10, b"own", 7)
+    first = message(b"x")
+    assert suppressor.take(first, at(0)) == (first,)
+    assert suppressor.take(message(b"x"), at(1)) == ()
+    assert suppressor.due(at(-86_400)) is not None
+    again = message(b"x")
+    assert suppressor.take(again, at(-86_400)) == (again,)
+    assert suppressor.take(message(b"x"), at(-86_399)) == ()
+    last = suppressor.take(message(b"x"), at(-2 * 86_400))
+    assert [item.message[:4] for item in last] == [b"Last", b"x"]
