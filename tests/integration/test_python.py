@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.daemon import Daemon
+from logferry.queues.files import owner_of
 
 pytestmark = pytest.mark.integration
 
@@ -120,3 +121,81 @@ class Few(LogFetcher):
     """
     async with Daemon(text, tmp_path):
         assert await records(tmp_path / "out", 3) == ["a", "b", "c"]
+
+
+STUCK = """
+from syslogng import LogDestination
+import os, threading, time
+class Stuck(LogDestination):
+    def init(self, options):
+        self.calls = options["calls"]
+        return True
+    def send(self, message):
+        os.mkdir(self.calls)
+        threading.Event().wait()
+    def deinit(self):
+        threading.Event().wait()
+"""
+
+
+def stuck_config(tmp_path: Path, calls: str, code: str = STUCK) -> str:
+    return f"""
+    options {{ shutdown-grace(0.5); }};
+    python {{{code}}};
+    source s {{ file("{tmp_path}/in" follow-freq(0.1)); }};
+    destination stuck {{ python(class("Stuck") options("calls" => "{tmp_path}/{calls}")
+        persist-name("stuck") disk-buffer(reliable(yes) capacity-bytes(10M))); }};
+    destination other {{ file("{tmp_path}/out" template("$MSG\\n")); }};
+    log {{ source(s); destination(stuck); destination(other); }};
+    """
+
+
+async def until_there(path: Path) -> None:
+    async with asyncio.timeout(30):
+        while not path.exists():
+            await asyncio.sleep(0.02)
+
+
+def queued(tmp_path: Path) -> int:
+    found = owner_of(tmp_path / "state" / "syslog-ng-00000.rqf")
+    assert found is not None
+    return found[1].count
+
+
+async def test_a_class_that_never_returns_holds_nothing_else_up(tmp_path: Path) -> None:
+    """The daemon lives, says so, stops in time and keeps what is queued."""
+    (tmp_path / "in").write_text("".join(f"<13>a: line {n}\n" for n in range(50)))
+    text = stuck_config(tmp_path, "calls")
+    async with Daemon(text, tmp_path) as daemon:
+        await until_there(tmp_path / "calls")
+        assert len(await records(tmp_path / "out", 50)) == 50
+        await daemon.wait_for("Python destination does not return from a call")
+        pools = json.loads(await daemon.ctl("POOL", "--json"))
+        assert [(pool["state"], pool["reason"]) for pool in pools] == [
+            ("blocked", "send() does not return")
+        ]
+        metrics = await daemon.ctl("STATS", "PROMETHEUS")
+        seconds = metrics.partition("python_call_seconds{")[2].split("\n")[0].split()[1]
+        assert float(seconds) >= 10
+        with (tmp_path / "in").open("a") as file:
+            file.write("<13>a: one more\n")
+        await records(tmp_path / "out", 51)
+    assert daemon.returncode == 0
+    assert any("deinit() of Python code does not return" in e for e in daemon.events)
+    assert queued(tmp_path) == 51
+
+
+async def test_a_reload_leaves_a_call_that_never_returns_behind(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("".join(f"<13>a: line {n}\n" for n in range(50)))
+    async with Daemon(stuck_config(tmp_path, "calls"), tmp_path) as daemon:
+        await until_there(tmp_path / "calls")
+        good = STUCK.replace(
+            "os.mkdir(self.calls)", "open(self.calls, 'a').write('x\\n')"
+        )
+        good = good.replace("threading.Event().wait()", "pass")
+        text = stuck_config(tmp_path, "delivered", good)
+        daemon.config.write_text("@version: 4.27\n" + text)
+        await daemon.ctl("RELOAD")
+        assert len(await records(tmp_path / "delivered", 50)) == 50
+    assert daemon.returncode == 0
+    assert queued(tmp_path) == 0

@@ -35,6 +35,7 @@ __all__ = [
     "FilterStep",
     "Group",
     "Junction",
+    "Listing",
     "LogPath",
     "Not",
     "Number",
@@ -116,7 +117,15 @@ class Arrow:
     """``key => value``."""
 
     key: Word | Text | Number
-    value: Word | Text | Number | Call
+    value: Word | Text | Number | Call | Listing
+    span: Span
+
+
+@dataclass(slots=True)
+class Listing:
+    """``["a", "b"]``."""
+
+    items: tuple[Word | Text | Number, ...]
     span: Span
 
 
@@ -163,7 +172,7 @@ class Code:
 
 
 Argument: TypeAlias = (
-    Word | Text | Number | Operator | Arrow | Call | Group | Block | Code
+    Word | Text | Number | Operator | Arrow | Listing | Call | Group | Block | Code
 )
 
 

@@ -28,6 +28,7 @@ from logferry.config.nodes import (
     Call,
     Code,
     Group,
+    Listing,
     Number,
     Operator,
     Span,
@@ -395,6 +396,9 @@ class Parser:
                 tokens.advance()
                 found.append(Operator(token.text, token.span))
                 continue
+            if token.text == "[" and kind == "BAD" and name.text == "options":
+                found.append(self._listing())  # the arrow before it may be left out
+                continue
             element = self._element(context, found)
             if element is not None:
                 found.append(element)
@@ -410,6 +414,9 @@ class Parser:
     def _arrow(self, key: Word | Text | Number) -> Argument | None:
         arrow = self._tokens.current
         self._tokens.advance()
+        if self._tokens.current.text == "[":
+            listing = self._listing()
+            return Arrow(key, listing, _cover(key.span, listing.span))
         if self._tokens.current.type not in {"WORD", "TEXT", "NUMBER"}:
             self._diagnostics.error("a value is missing after '=>'", arrow.span)
             return None
@@ -418,6 +425,27 @@ class Parser:
             return Arrow(key, value, _cover(key.span, value.span))
         self._diagnostics.error("a value is missing after '=>'", arrow.span)
         return None
+
+    def _listing(self) -> Listing:
+        """Read ``["a", "b"]``; commas may be left out."""
+        tokens = self._tokens
+        opening = token = tokens.current
+        items: list[Word | Text | Number] = []
+        tokens.advance()
+        while (token := tokens.current).text != "]" or token.type != "BAD":
+            if token.type == "COMMA":
+                tokens.advance()
+                continue
+            if token.type not in {"WORD", "TEXT", "NUMBER"}:
+                self._syntax_error("'[' is not closed", opening.span, "write ']'")
+                return Listing(tuple(items), opening.span)
+            item = self._element("", [])
+            if not isinstance(item, Word | Text | Number):
+                self._syntax_error("expected a string in '[ … ]'", token.span, "")
+                continue
+            items.append(item)
+        tokens.advance()
+        return Listing(tuple(items), _cover(opening.span, token.span))
 
     # -- errors -------------------------------------------------------------------
 

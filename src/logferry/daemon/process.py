@@ -24,6 +24,7 @@ from logferry.daemon import events
 from logferry.daemon.attach import Attachments
 from logferry.daemon.calendar import Calendar
 from logferry.daemon.commands import Commands
+from logferry.daemon.components import end_components
 from logferry.daemon.control import ControlServer
 from logferry.daemon.dead_letters import (
     LETTERS_FILE,
@@ -178,6 +179,7 @@ class Daemon:
             await self._run(configuration)
         finally:
             await self._queues.close()
+            await end_components(self.log)
             await self.dead_letters.close()
             await self._state.close()
 

@@ -131,3 +131,50 @@ def test_a_template_among_the_options_prints_messages() -> None:
 def test_only_a_template_may_be_called_among_the_options() -> None:
     with pytest.raises(ConfigError, match="pairs such as"):
         site("class P: pass", 'parser { python(class(P) options("t" => f("x"))); };')
+
+
+SHOW = """
+class P:
+    def init(self, options):
+        self.options = options
+        return True
+    def parse(self, message):
+        message["shown"] = repr(self.options)
+        self.options.clear()
+        return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ('"a" => ["x", "y"]', {"a": ["x", "y"]}),
+        ('"a" => ["x" y, "z",] "b" => 1', {"a": ["x", "y", "z"], "b": 1}),
+        ('"a" ["x"] "b" 1.5', {"a": ["x"], "b": 1.5}),
+        ('"a" => []', {"a": []}),
+        ('"a" => [yes]', {"a": ["yes"]}),
+        (
+            "a => true b => FALSE c => on d => no",
+            {"a": True, "b": False, "c": True, "d": False},
+        ),
+    ],
+)
+def test_options_have_the_types_that_they_are_written_with(given, expected) -> None:
+    scene = site(SHOW, f"parser {{ python(class(P) options({given})); }};", "$shown")
+    assert [*scene.lines(LINE).values()] == [[repr(expected).encode()]]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ('"a" => [1]', "quote its numbers"),
+        ('"a" => [["x"]]', "'[' is not closed"),
+        ('"a" => ["x"', "'[' is not closed"),
+        ('"a" => ["x" => "y"]', "expected a string"),
+        ('["x"]', "expected pairs"),
+    ],
+)
+def test_a_list_that_is_none_is_an_error_at_its_place(given, problem) -> None:
+    with pytest.raises(ConfigError) as caught:
+        site(SHOW, f"parser {{ python(class(P) options({given})); }};")
+    assert problem in str([(d.message, d.hint) for d in caught.value.diagnostics])

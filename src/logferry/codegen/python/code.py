@@ -12,9 +12,9 @@ import atexit
 import contextlib
 import importlib
 import textwrap
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from logferry.codegen.emit import compile_source
 from logferry.codegen.python.classes import install
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from logferry.config.nodes import Code
 
-__all__ = ["PythonFailed", "find_name", "load_module", "make_component"]
+__all__ = [
+    "PythonFailed",
+    "find_name",
+    "load_module",
+    "make_component",
+    "take_components",
+]
+
+
+_components: Final[list[Any]] = []
+"""Objects whose ``deinit`` is still to come."""
 
 
 class PythonFailed(Exception):
@@ -86,14 +96,34 @@ def make_component(
     try:
         component = factory()
         init = getattr(component, "init", None)
-        is_fit = True if init is None else init(dict(options))
+        is_fit = True if init is None else init(_copied(options))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise PythonFailed(f"{name} cannot be made: {reason}") from error
     if is_fit is False:
         raise PythonFailed(f"{name}.init() returned False")
-    atexit.register(_deinit, component)
+    _components.append(component)
     return component
+
+
+def _copied(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options that the class may change."""
+    return {
+        key: list(value) if isinstance(value, list) else value
+        for key, value in options.items()
+    }
+
+
+def take_components() -> list[Callable[[], None]]:
+    """
+    Return the ``deinit`` of every object, which never raises, and forget them.
+
+    For a program that does not want to wait for ever at its end.
+    """
+    taken: list[Callable[[], None]] = []
+    taken += [partial(_deinit, component) for component in _components]
+    _components.clear()
+    return taken
 
 
 def _deinit(component: Any) -> None:
@@ -101,3 +131,9 @@ def _deinit(component: Any) -> None:
     if deinit is not None:
         with contextlib.suppress(Exception):
             deinit()
+
+
+@atexit.register
+def _deinit_all() -> None:
+    for deinit in take_components():
+        deinit()

@@ -9,12 +9,13 @@ from typing import Any
 from logferry.codegen.python.code import PythonFailed, find_name, load_module
 from logferry.codegen.python.template import LogTemplate
 from logferry.config.kinds import TextKind, Words, text_of, values_of
-from logferry.config.nodes import Argument, Arrow, Call, Number, Span, Word
+from logferry.config.nodes import Argument, Arrow, Call, Listing, Number, Span, Word
 from logferry.config.schema import Option, Options, Scope
 
 __all__ = ["ClassOptions", "check_class"]
 
-_WORDS = {"yes": True, "on": True, "no": False, "off": False}
+_YES, _NO = ("yes", "on", "true"), ("no", "off", "false")
+_WORDS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class PythonValues:
     def read(
         self, arguments: Sequence[Argument], span: Span, scope: Scope
     ) -> tuple[tuple[str, Any], ...] | None:
-        """Return keys and values; numbers and yes or no keep their types."""
+        """Return keys and values; numbers, yes or no, and lists keep their types."""
         flat: list[Argument] = []
         for argument in values_of(arguments):
             if isinstance(argument, Arrow):
@@ -36,7 +37,8 @@ class PythonValues:
         keys = [text_of(item) for item in flat[::2]]
         values = [_value(item) for item in flat[1::2]]
         if len(flat) % 2 or None in keys or None in values:
-            scope.diagnostics.error(f"expected {self.title}", span)
+            hint = "a list holds strings: quote its numbers" * _has_number(flat)
+            scope.diagnostics.error(f"expected {self.title}", span, hint)
             return None
         return tuple(zip(map(str, keys), values, strict=True))
 
@@ -46,11 +48,23 @@ def _value(argument: Argument) -> Any:
         text = text_of(argument.arguments[0]) if len(argument.arguments) == 1 else None
         is_template = argument.name == "logtemplate" and text is not None
         return LogTemplate(text or "") if is_template else None
+    if isinstance(argument, Listing):
+        is_text = not any(isinstance(item, Number) for item in argument.items)
+        return [text_of(item) for item in argument.items] if is_text else None
     if isinstance(argument, Number):
         return argument.value
     if isinstance(argument, Word):
         return _WORDS.get(argument.text.lower(), argument.text)
     return text_of(argument)
+
+
+def _has_number(arguments: Sequence[Argument]) -> bool:
+    return any(
+        isinstance(item, Number)
+        for argument in arguments
+        if isinstance(argument, Listing)
+        for item in argument.items
+    )
 
 
 class ClassOptions(Options):

@@ -10,7 +10,7 @@ this message and all that were queued before it are delivered; ``QUEUED``: it wa
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import orjson
 from logferry.codegen.python.classes import SendResult
 from logferry.codegen.python.code import PythonFailed, make_component
 from logferry.codegen.python.messages import LogMessage
-from logferry.message.model import Stamp, UnixNanos
+from logferry.message.model import Monotonic, Stamp, UnixNanos
 
 if TYPE_CHECKING:
     from logferry.destinations.python.options import PythonDestinationOptions
@@ -48,15 +48,32 @@ class Delivery:
 
 
 class Component:
-    """One object of the class; every method runs in the destination's thread."""
+    """
+    One object of the class; every method runs in the destination's thread.
 
-    def __init__(self, options: PythonDestinationOptions) -> None:
+    Attributes:
+        call: the method that is running, and since when; ``None`` between calls.
+
+    """
+
+    def __init__(
+        self, options: PythonDestinationOptions, clock: Callable[[], Monotonic]
+    ) -> None:
         self._options = options
+        self._clock = clock
+        self.call: tuple[str, Monotonic] | None = None
         self._object: Any = None
         self._is_open = False
 
     def deliver(self, records: Sequence[bytes]) -> Delivery:
         """Send ``records``, open what is closed first; never raises."""
+        try:
+            return self._deliver(records)
+        finally:
+            self.call = None
+
+    def _deliver(self, records: Sequence[bytes]) -> Delivery:
+        self.call = "open", self._clock()
         try:
             if not self._ready():
                 return Delivery(0, SendResult.NOT_CONNECTED)
@@ -64,6 +81,7 @@ class Component:
             return Delivery(0, SendResult.NOT_CONNECTED, "open", _reason(error))
         done = 0
         for index, record in enumerate(records):
+            self.call = "send", self._clock()
             try:
                 verdict = _verdict(self._object.send(self._message(record)))
             except Exception as error:
@@ -83,6 +101,7 @@ class Component:
 
     def _flush(self, done: int) -> Delivery | None:
         """Deliver what was queued behind ``done``; ``None`` when all of it is."""
+        self.call = "flush", self._clock()
         try:
             flush = getattr(self._object, "flush", None)
             verdict = SendResult.SUCCESS if flush is None else _verdict(flush())

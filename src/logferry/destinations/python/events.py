@@ -7,7 +7,11 @@ from typing import ClassVar
 from logferry.records import record
 from logferry.telemetry.events import Event, Level
 
-__all__ = ["PythonDestinationFailed", "PythonDestinationNotConnected"]
+__all__ = [
+    "PythonDestinationBlocked",
+    "PythonDestinationFailed",
+    "PythonDestinationNotConnected",
+]
 
 
 @record
@@ -34,3 +38,18 @@ class PythonDestinationNotConnected(Event):
     driver: str
     class_: str
     time_reopen: str
+
+
+@record
+class PythonDestinationBlocked(Event):
+    """A method of the class does not return."""
+
+    level: ClassVar[Level] = Level.WARNING
+    text: ClassVar[str] = (
+        "Python destination does not return from a call, its queue waits"
+    )
+
+    driver: str
+    class_: str
+    method: str
+    seconds: str
