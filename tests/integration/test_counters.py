@@ -571,3 +571,54 @@ log {{ source(s); parser(p); destination(d); }};
                 while not value_of((await both(daemon))[1], name, result=result):
                     await sender.send(1)
                     await asyncio.sleep(0.2)
+
+
+async def test_a_file_s_rows_say_what_waits_for_it_and_what_was_dropped(tmp_path):
+    port = free_port(HOST)
+    blocked = tmp_path / "folder" / "out"  # there is no such folder
+    text = f"""
+options {{ stats(level(1)); }};
+source s {{ network(ip({HOST}) port({port})); }};
+destination d {{ file("{blocked}" template("$MSG\n") log-fifo-size(100) time-reopen(1)); }};
+destination e {{ file("{tmp_path}/../$MSG") ; }};
+log {{ source(s); destination(d); destination(e); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(3)
+        await shown(daemon, "output_events_total", 3, id="d#0", result="queued")
+        row = ("dst.file", "d#0", str(blocked))
+        csv, _ = await both(daemon)
+        assert csv[*row, "memory_usage"] == ("a", 3 * len("number 000000\n"))
+        assert csv[*row, "queued"] == ("a", 3)
+        assert csv[*row, "dropped"] == ("a", 0)
+        blocked.parent.mkdir()
+        await shown(daemon, "output_events_total", 3, id="d#0", result="delivered")
+        csv, _ = await both(daemon)
+        assert csv[*row, "memory_usage"] == ("a", 0)
+        await shown(daemon, "output_events_total", 3, id="e#0", result="dropped")
+        csv, _ = await both(daemon)
+        dropped = [
+            value
+            for (component, driver, _, kind), (_, value) in csv.items()
+            if (component, driver, kind) == ("dst.file", "e#0", "dropped")
+        ]
+        assert sum(dropped) == 3
+
+
+async def test_sums_leave_times_out_and_resets_say_what_they_did(tmp_path):
+    port = free_port(HOST)
+    text = f"""
+source s {{ network(ip({HOST}) port({port})); }};
+source i {{ internal(); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); source(i); destination(d); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
+        await sender.send(2)
+        await shown(daemon, "ledger_events_total", 0, id="d#0", result="queued")
+        csv, _ = await both(daemon)
+        assert csv["src.internal", "i#0", "", "stamp"][1] > 1_700_000_000
+        total = await daemon.ctl("QUERY", "GET_SUM", "src.*.stamp")
+        assert total == "0\n"
+        assert await daemon.ctl("QUERY", "GET_RESET", "nothing.*") == ""
+        assert "reset to 0" in await daemon.ctl("QUERY", "GET_RESET", "src.internal.*")

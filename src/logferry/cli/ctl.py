@@ -163,7 +163,9 @@ def _query(words: _Words) -> list[str]:
         raise UsageError("say query list PATTERN or query get PATTERN")
     if rest[0] == "list":
         verb, suffix = "LIST", ""
-    return ["QUERY", verb + suffix, *(rest[1:] or ["*"])]
+    if len(rest) == 1:
+        raise UsageError("error: need a path argument, such as '*'")
+    return ["QUERY", verb + suffix, *rest[1:]]
 
 
 def _config(words: _Words) -> list[str]:

@@ -161,6 +161,11 @@ def _query_name(series: Series) -> str:
     return one_line(".".join(part for part in parts if part))
 
 
+def _is_stamp(series: Series) -> bool:
+    """Tell whether its value is a time, which makes no sum."""
+    return series.legacy is not None and series.legacy.type == "stamp"
+
+
 def query(metrics: Metrics, command: str, pattern: str) -> str:
     """
     Answer ``LIST``, ``GET``, ``GET_SUM``, ``GET_RESET`` and ``GET_SUM_RESET``.
@@ -176,10 +181,11 @@ def query(metrics: Metrics, command: str, pattern: str) -> str:
     if command == "LIST":
         text = "\n".join(name for name, _ in found)
     elif "SUM" in command:
-        text = _number(sum(series.value for _, series in found)) if found else ""
+        numbers = [series.value for _, series in found if not _is_stamp(series)]
+        text = _number(sum(numbers)) if found else ""
     else:
         text = "\n".join(f"{name}={_number(series.value)}" for name, series in found)
-    if command.endswith("RESET"):
+    if found and command.endswith("RESET"):
         for _, series in found:
             series.reset()
         text += "\nThe selected counters of syslog-ng have been reset to 0."

@@ -279,6 +279,7 @@ class Topology:
             self._environment.now,
             metrics.counter("", legacy=Legacy("source", _group(spec), "", _PROCESSED)),
             driver=self._driver_counter(spec),
+            stamp=self._driver_stamp(spec),
             flow=self._driver_flow(spec),
             received=metrics.counter(
                 "", legacy=Legacy("center", "", "received", _PROCESSED)
@@ -309,8 +310,15 @@ class Topology:
             legacy_level=0,
         )
 
-    def _driver_flow(self, spec: Spec) -> Flow | None:
+    def _driver_stamp(self, spec: Spec) -> Counter | None:
         if spec.kind in _COUNTING_KINDS:
+            return None
+        return self._environment.metrics.gauge(
+            "", legacy=Legacy(*_source_row(spec), "stamp")
+        )
+
+    def _driver_flow(self, spec: Spec) -> Flow | None:
+        if spec.kind in {*_COUNTING_KINDS, "internal"}:  # events never were bytes
             return None
         return self._environment.metrics.flow(_source_row(spec), newline_bytes=0)
 

@@ -81,6 +81,7 @@ class Channel:
         driver: those of this driver, where it does not count them by client or file.
         flow: measures what ``driver`` counts.
         queued: counts the records handed to any destination.
+        stamp: takes the time of the last message, in seconds.
         is_acknowledged: the source remembers a position and must know when its
             messages were delivered on every path, flow-controlled or not.
 
@@ -96,6 +97,7 @@ class Channel:
         driver: Counter | None = None,
         flow: Flow | None = None,
         queued: Counter | None = None,
+        stamp: Counter | None = None,
         is_acknowledged: bool = False,
     ) -> None:
         self._now = now
@@ -104,6 +106,7 @@ class Channel:
         self._driver = driver or Counter()
         self._flow = flow
         self._queued = queued or Counter()
+        self._stamp = stamp
         self._is_acknowledged = is_acknowledged
         self.replace(route)
 
@@ -173,6 +176,8 @@ class Channel:
         self._processed.value += receipt.message_count
         self._received.value += receipt.message_count
         self._driver.value += receipt.message_count
+        if self._stamp is not None and receipt.message_count:
+            self._stamp.value = self._now() // 1_000_000_000
         # What others wait for is tracked whatever this source needs.
         is_awaited = bool(self._correlators) and self._claim(receipt)
         for batches, (push, is_tracked, is_patient, counter) in zip(

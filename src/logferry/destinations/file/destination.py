@@ -21,6 +21,7 @@ from logferry.destinations.file.writer import FileWriter
 from logferry.errors import StorageFailed
 from logferry.limits import LEASE_BYTES_MAX
 from logferry.policy.throttle import TokenBucket
+from logferry.queues.queue import Full
 from logferry.telemetry.counters import Counter, Legacy, Metrics
 from logferry.telemetry.flows import Flow
 
@@ -57,7 +58,9 @@ class _Target:
     """One concrete file: its writer, what waits for it, and its counters."""
 
     __slots__ = (
+        "dropped",
         "flow",
+        "memory",
         "path",
         "processed",
         "queued",
@@ -94,10 +97,20 @@ class _Target:
             level=1,
             legacy=Legacy("dst.file", driver, path, "queued"),
         )
+        self.dropped: Counter = metrics.counter(
+            "output_events_total",
+            {"driver": "file", "filename": path, "id": driver, "result": "dropped"},
+            level=1,
+            legacy=Legacy("dst.file", driver, path, "dropped"),
+        )
+        self.memory: Counter = metrics.gauge(
+            "", level=1, legacy=Legacy("dst.file", driver, path, "memory_usage")
+        )
 
     def note_stuck(self) -> None:
         """Show how many records wait for the file."""
         self.queued.value = sum(lease.batch.count for lease in self.stuck)
+        self.memory.value = sum(len(lease.batch.data) for lease in self.stuck)
 
 
 class FileDestination:
@@ -137,6 +150,10 @@ class FileDestination:
     def push(self, batch: RecordBatch) -> PushResult:
         """Take records in."""
         result = self._queue.push(batch)
+        if isinstance(result, Full):
+            target = self._target(batch.key)
+            target.processed.add(result.rejected)
+            target.dropped.add(result.rejected)
         self._schedule()
         return result
 
@@ -205,6 +222,7 @@ class FileDestination:
         if "../" in path or path.endswith("/..") or is_too_long(path):
             self._environment.log.emit(SpuriousPath(path))
             self._queue.drop(lease.token, "spurious-path")
+            target.dropped.add(lease.batch.count)
             return True
         now_s = self._environment.now() / 1e9
         try:

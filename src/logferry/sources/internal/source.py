@@ -75,6 +75,9 @@ class InternalSource:
             )
             for result in ("dropped", "processed", "queued")
         }
+        self._length = environment.metrics.gauge(
+            "", legacy=Legacy("global", "internal_queue_length", "", "processed")
+        )
         capacity = environment.metrics.gauge("internal_events_queue_capacity")
         capacity.value = options.log_fifo_size
 
@@ -98,7 +101,7 @@ class InternalSource:
         if len(self._backlog) == self._backlog.maxlen:
             self._counters["dropped"].value += 1  # the oldest
         self._backlog.append(message)
-        self._counters["queued"].value = len(self._backlog)
+        self._counters["queued"].value = self._length.value = len(self._backlog)
         if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True
             self._loop.call_soon(self._flush)
@@ -122,7 +125,7 @@ class InternalSource:
         messages = list(self._backlog)
         self._backlog.clear()
         if messages:
-            self._counters["queued"].value = 0
+            self._counters["queued"].value = self._length.value = 0
             self._counters["processed"].value += len(messages)
             self._intake.messages(messages)
 
