@@ -163,7 +163,7 @@ class Site:
         """Run lines; return the records by output."""
         chunk = b"".join(line + b"\n" for line in lines)
         program = self.program
-        return records(program, program.lines(chunk, len(lines), ORIGIN, NOW))
+        return records(program, program.lines(chunk, ORIGIN, NOW)[1])
 
     def frames_at(
         self, frames: list[bytes], origin: Origin, now: UnixNanos

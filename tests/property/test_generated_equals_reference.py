@@ -329,6 +329,73 @@ def _configurations(draw: st.DrawFn) -> str:
     return f"source s {{ input({source}); }};\n{text}"
 
 
+_KEYED_CALLS = (
+    "program('{}' type(string))",
+    "program('^{}$')",
+    "program('^{}')",
+    "program('{}')",
+    "program('{}' type(string) flags(prefix))",
+    "program('{}' type(string) flags(ignore-case))",
+    "host('{}' type(string))",
+    "host('^{}$')",
+    "host('{}')",
+    "match('{}' value('PROGRAM') type(string))",
+    "match('^{}$' value('HOST'))",
+    "'$PROGRAM' eq '{}'",
+    "'{}' eq '$HOST'",
+    f"in-list('{_LIST}' value(PROGRAM))",
+    f"in-list('{_LIST}' value('HOST'))",
+    "facility(mail) and program('{}' type(string))",
+    "level(err..emerg)",
+    "facility(auth, daemon)",
+    "facility(kern..mail) and not host('{}' type(string))",
+    "program('{}' type(string)) or program('sshd' type(string))",
+    "program('{}' type(string)) or host('h' type(string))",
+    "not program('{}' type(string))",
+)
+
+
+@st.composite
+def _many_paths(draw: st.DrawFn) -> str:
+    """Many log paths, each with a filter that may share its field with the others."""
+    calls = draw(st.lists(st.sampled_from(_KEYED_CALLS), min_size=1, max_size=3))
+    words = (
+        "su",
+        "sshd",
+        "h",
+        "p",
+        "a",
+        "mymachine",
+        "relay.example",
+        "p/sub",
+        "s",
+        "",
+    )
+    count = draw(st.sampled_from((1, 1, 2, 4, 7, 12, 30)))
+    statements, paths = [], []
+    for number in range(count):
+        test = draw(st.sampled_from(calls)).format(draw(st.sampled_from(words)))
+        flags = draw(st.sampled_from(("", "", "", "final", "fallback", "catchall")))
+        flags = f"flags({flags});" if flags else ""
+        name = draw(st.sampled_from(("filter", "filter", "named", "inner", "rewrite")))
+        output = draw(_destinations)
+        if name == "named":
+            statements.append(f"filter f{number} {{ {test}; }};")
+            paths.append(f"log {{ source(s); filter(f{number}); {output} {flags} }};")
+        elif name == "inner":
+            inner = f"log {{ filter {{ {test}; }}; {output} }};"
+            paths.append(f"log {{ source(s); {inner} {flags} }};")
+        else:
+            step = draw(_rewrites()) if name == "rewrite" else ""
+            body = f"filter {{ {test}; }}; {step} {output} {flags}"
+            paths.append(f"log {{ source(s); {body} }};")
+    head = "source s { input(" + draw(_sources) + "); };"
+    text = "\n".join([head, *statements, *paths])
+    if "local(yes)" in head:
+        text = text.replace(" output(", " output(flags(no-seqnum) ")
+    return text
+
+
 _HEADERS = (
     b"<34>Oct 11 22:14:15 mymachine su[42]: ",
     b"<13>Oct  1 22:14:15 h sshd: ",
@@ -496,8 +563,23 @@ def test_lines_and_frames_equal_the_reference(text: str, lines: list[bytes]) -> 
     site = _site(text)
     expected = _expected(site, lines)
     chunk = b"".join(line + b"\n" for line in lines)
-    run = site.program.lines(chunk, len(lines), _origin_of(site), NOW)
+    if chunk:
+        count, run = site.program.lines(chunk, _origin_of(site), NOW)
+        assert _actual(site, run) == expected, site.program.source
+        assert count == len(lines)
+    run = site.program.frames(list(lines), _origin_of(site), NOW)
     assert _actual(site, run) == expected, site.program.source
+
+
+@_settings
+@given(_many_paths(), st.lists(_lines, max_size=8))
+def test_many_paths_equal_the_reference(text: str, lines: list[bytes]) -> None:
+    site = _site(text)
+    expected = _expected(site, lines)
+    chunk = b"".join(line + b"\n" for line in lines)
+    if chunk:
+        _, run = site.program.lines(chunk, _origin_of(site), NOW)
+        assert _actual(site, run) == expected, site.program.source
     run = site.program.frames(list(lines), _origin_of(site), NOW)
     assert _actual(site, run) == expected, site.program.source
 

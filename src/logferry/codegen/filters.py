@@ -58,7 +58,14 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import UnixNanos
 
-__all__ = ["FILTERS", "emit_filter", "pris_of", "stores_matches"]
+__all__ = [
+    "FILTERS",
+    "emit_filter",
+    "is_always_true",
+    "is_noticed",
+    "pris_of",
+    "stores_matches",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +308,11 @@ def pris_of(expression: FilterExpression) -> frozenset[int] | None:
             return None
 
 
+def is_always_true(expression: FilterExpression) -> bool:
+    """Tell whether every message passes, as with ``level(debug..emerg)``."""
+    return pris_of(expression) == _EVERY_PRI
+
+
 def stores_matches(expression: FilterExpression) -> bool:
     """Tell whether the filter writes into the message (``flags(store-matches)``)."""
     match expression:
@@ -325,7 +337,7 @@ def emit_filter(
         return "True" if pris == _EVERY_PRI else fields.pri_in(pris)
     match expression:
         case And(parts):
-            parts = tuple(part for part in parts if pris_of(part) != _EVERY_PRI)
+            parts = tuple(part for part in parts if not is_always_true(part))
             return _join(" and ", parts, fields, context)
         case Or(parts):
             return _join(" or ", parts, fields, context)
@@ -372,6 +384,11 @@ def _cheap_first(parts: tuple[FilterExpression, ...]) -> list[FilterExpression]:
 
 _NOTICED = 9
 """The cost of tests that do something besides: their order stays."""
+
+
+def is_noticed(expression: FilterExpression) -> bool:
+    """Tell whether the test does something besides, or may fail in its own way."""
+    return _cost(expression) == _NOTICED
 
 
 def _cost(expression: FilterExpression) -> int:

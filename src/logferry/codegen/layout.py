@@ -17,7 +17,9 @@ once instead of being tried in every other way. Groups are atomic instead
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 __all__ = [
     "LEGACY",
@@ -26,8 +28,11 @@ __all__ = [
     "UNPARSED",
     "Atom",
     "Layout",
+    "RowShape",
     "Slot",
+    "odd_row_pattern",
     "row_pattern",
+    "seam_pattern",
 ]
 
 
@@ -113,7 +118,7 @@ _TAIL = (
     Atom("bracket", rb"\[?+"),
     Atom("pid", rb"(?>(?:(?<=\[)[^ \]:\n]*+)?)"),
     Atom("colon", rb"(?:(?<=\])|(?<!\]))\]?+:?+ ?+"),
-    Atom("message", rb"[^\n]*+"),
+    Atom("message", rb".*+"),
     _literal(b"\n"),
 )
 # The slow parser skips spaces before a program, and without a host other marks too.
@@ -122,13 +127,13 @@ _NO_LOCAL_MARK = rb"(?! |: |last |Message )"
 
 LEGACY = Layout(
     (*_HEAD, *_HOST, Atom("program", _NO_MARK + rb"[^ :\[\n]*+"), *_TAIL),
-    shortcut=(7, 12, _NO_MARK + rb"[^\n]*+"),
+    shortcut=(7, 12, _NO_MARK + rb".*+"),
 )
 """``<34>Oct 11 22:14:15 mymachine su[1]: text`` (RFC 3164)."""
 
 LEGACY_LOCAL = Layout(
     (*_HEAD, Atom("program", _NO_LOCAL_MARK + rb"[^ :\[\n]*+"), *_TAIL),
-    shortcut=(5, 10, _NO_LOCAL_MARK + rb"[^\n]*+"),
+    shortcut=(5, 10, _NO_LOCAL_MARK + rb".*+"),
 )
 """``<34>Oct 11 22:14:15 su[1]: text``, as local programs write."""
 
@@ -151,38 +156,118 @@ SYSLOG = Layout(
         _literal(b" "),
         Atom("sdata", _SDATA),
         _literal(b" "),
-        Atom("message", rb"(?!\xef\xbb\xbf)[^\n]++"),
+        Atom("message", rb"(?!\xef\xbb\xbf).++"),
         _literal(b"\n"),
     )
 )
 """``<34>1 2026-10-11T22:14:15.003Z host app 1 ID47 - text`` (RFC 5424)."""
 
-UNPARSED = Layout((Atom("message", rb"[^\n]++"), _literal(b"\n")))
+UNPARSED = Layout((Atom("message", rb".++"), _literal(b"\n")))
 """Any line, all of it message (``flags(no-parse)``)."""
 
 
-def row_pattern(layout: Layout, slots: list[Slot], *, odd: bool) -> bytes:
+@dataclass(frozen=True, slots=True)
+class RowShape:
     """
-    Return the expression that captures ``slots`` of each canonical line.
+    What is taken out of each line, and of which lines.
 
-    With ``odd``, a line that is not canonical is captured whole by one more group.
-    Slots must nest or be apart; groups come in the order of their starts.
+    Attributes:
+        layout: the atoms of the lines.
+        slots: what is captured; slots nest or are apart, groups come in the order of
+            their starts.
+        tests: lookaheads by the atoms that they stand before. Of a line that fails one
+            nothing is captured from ``test_start`` on.
+
     """
+
+    layout: Layout
+    slots: tuple[Slot, ...]
+    tests: Mapping[int, bytes] = field(default_factory=dict)
+
+    @property
+    def test_start(self) -> int:
+        """The atom from which on lines that pass and lines that fail are told apart."""
+        first = min(self.tests)
+        around = [slot.start for slot in self.slots if slot.start <= first < slot.stop]
+        return min([first, *around])
+
+    def line(self) -> bytes:
+        """Return what matches one canonical line."""
+        layout, last = self.layout, len(self.layout.atoms)
+        if not self.tests:
+            return _run(layout, self.slots, 0, last)
+        start = self.test_start
+        head = _run(layout, self.slots, 0, start)
+        passing = _run(layout, self.slots, start, last, self.tests)
+        failing = _run(layout, (), start, last)
+        return head + rb"(?>" + passing + rb"|" + failing + rb")"
+
+
+def row_pattern(shape: RowShape, *, has_first: bool = False) -> bytes:
+    """
+    Return the expression that takes rows out of lines, for ``findall``.
+
+    It goes from line to line without leaving anything out: a line that is not canonical
+    is matched together with all that follows, and nothing of it is captured. So the
+    last row tells whether all lines are canonical: what is captured of every line is
+    not empty, if it can be that. With ``has_first`` there is a group more before all
+    others, the first byte of each canonical line.
+    """
+    first = rb"(?=(.))" if has_first else b""
+    return first + shape.line() + _THE_REST
+
+
+def odd_row_pattern(shape: RowShape) -> bytes:
+    """
+    Return the expression that takes rows out of lines, and odd lines.
+
+    A line that is not canonical is captured whole by one more group; empty lines are
+    left out.
+    """
+    return rb"(?m:^)(?>" + shape.line() + rb"|(.++\n))"
+
+
+def seam_pattern(layout: Layout, gap: Slot) -> bytes:
+    """
+    Return the expression that captures what is between the ``gap``s of lines.
+
+    For lines that are copied but for one part: what stands before the gap of a line is
+    captured together with what stands behind that of the line before. So there is one
+    capture more than lines, and joining them by another text for the gap does all. The
+    last one is empty when not all lines are canonical.
+    """
+    before = _run(layout, [], 0, gap.start)
+    behind = _run(layout, [], gap.stop, len(layout.atoms))
+    middle = _run(layout, [], gap.start, gap.stop)
+    seam = rb"((?>\A|" + behind + rb")(?>" + before + rb"|\Z))"
+    return seam + rb"(?>" + middle + rb"|\Z)" + _THE_REST
+
+
+_THE_REST = rb"|(?s:.+)"
+
+
+def _run(
+    layout: Layout,
+    slots: Sequence[Slot],
+    first: int,
+    last: int,
+    tests: Mapping[int, bytes] = MappingProxyType({}),
+) -> bytes:
+    """Return what matches the atoms ``first`` to ``last`` (exclusive)."""
     pattern = []
     start, stop, shortcut = layout.shortcut
-    is_short = not any(
-        start < slot.start < stop or start < slot.stop < stop for slot in slots
-    )
-    for index, atom in enumerate(layout.atoms):
+    is_short = first <= start and stop <= last
+    for slot in slots:
+        if start < slot.start < stop or start < slot.stop < stop:
+            is_short = False
+    for index in range(first, last):
+        pattern.append(tests.get(index, b""))
         opened = sum(slot.start == index for slot in slots)
         pattern.append(b"(" * opened)
         if not (is_short and start <= index < stop):
-            pattern.append(atom.pattern)
+            pattern.append(layout.atoms[index].pattern)
         elif index == start:
             pattern.append(shortcut)
         closed = sum(slot.stop == index + 1 for slot in slots)
         pattern.append(b")" * closed)
-    line = b"".join(pattern)
-    if odd:
-        return rb"(?m:^)(?>" + line + rb"|([^\n]++\n))"
-    return rb"(?m:^)" + line
+    return b"".join(pattern)

@@ -56,6 +56,7 @@ class Pattern:
         literal: the pattern is just this text …
         how: … compared ``equal``, ``prefix`` or ``substring``; else ``regex``.
         regex: the compiled expression, for substitutions.
+        texts: all texts that match, where they can be counted.
 
     """
 
@@ -63,6 +64,7 @@ class Pattern:
     how: str
     literal: bytes = b""
     regex: Any = None
+    texts: tuple[bytes, ...] = ()
 
 
 class Verdicts(dict[bytes, bool]):
@@ -110,7 +112,8 @@ def _string(text: str, flags: frozenset[str], ignores_case: bool) -> Pattern:
         start, end = ends[how]
         return _regex(start + re.escape(text) + end, flags, ignores_case)
     regex = re.compile(re.escape(literal))
-    return Pattern(regex.search, how, literal, regex)
+    texts = (literal,) if how == "equal" else ()
+    return Pattern(regex.search, how, literal, regex, texts)
 
 
 def _pcre(text: str, flags: frozenset[str], ignores_case: bool) -> Pattern:
@@ -126,7 +129,8 @@ def _pcre(text: str, flags: frozenset[str], ignores_case: bool) -> Pattern:
             # "$" also matches before a last newline, which equality would not.
             if how != "equal":
                 return Pattern(regex.search, how, literal, regex)
-            return Pattern(regex.search, "regex", b"", regex)
+            texts = literal, literal + b"\n"
+            return Pattern(regex.search, "regex", b"", regex, texts)
     return _regex(text, flags, ignores_case)
 
 

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.emit import Constants, SourceWriter, compile_source
 from logferry.codegen.fields import MessageFields, Unsupported
-from logferry.codegen.layout import Layout, Slot, row_pattern
+from logferry.codegen.layout import (
+    RowShape,
+    Slot,
+    odd_row_pattern,
+    row_pattern,
+    seam_pattern,
+)
 from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
 from logferry.codegen.wrapping import wrapped
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledProgram", "ProgramCompiler"]
 
+_wanted = re.compile(r"\bwanted\b")
 _three_parts = re.compile(r'b"%b%b%b" % \((\w+), (\w+), (\w+)\)')
 
 
@@ -53,7 +60,7 @@ class CompiledProgram:
     flow_controlled: tuple[bool, ...]
     plan: Plan
     source: str
-    lines: Callable[[bytes, int, Origin, UnixNanos], Outputs]
+    lines: Callable[[bytes, Origin, UnixNanos], tuple[int, Outputs]]
     frames: Callable[[list[bytes], Origin, UnixNanos], Outputs]
     messages: Callable[[list[Message], UnixNanos], Outputs]
     correlators: tuple[Correlator, ...] = ()
@@ -70,30 +77,93 @@ class CompiledProgram:
 
 @dataclass(slots=True)
 class _FastBody:
-    """The paths as written for canonical lines."""
+    """
+    The paths as written for canonical lines.
+
+    Attributes:
+        text: the body of the loop over rows.
+        tests: what the regular expression of a row tests; ``text`` says ``wanted`` for
+            the outcome.
+
+    """
 
     text: str
     fields: LineFields
     tallies: Tallies
     branches: tuple[Branch, ...]
+    tests: dict[int, bytes]
+
+    def __post_init__(self) -> None:
+        fields, shape = self.fields, self.shape
+        start = shape.test_start if self.tests else 0
+        filled = [slot for slot in shape.slots if self._is_filled(slot, start)]
+        if not shape.slots or (self.tests and not filled):
+            # The newline stands for the line where nothing else does.
+            last = len(fields.layout.atoms)
+            filled = [Slot(last - 1, last)]
+            fields.slots[filled[0]] = "end"
+        if self.tests:
+            self.text = _wanted.sub(fields.slots[filled[0]], self.text)
+
+    def _is_filled(self, slot: Slot, start: int) -> bool:
+        return slot.start >= start and self.fields.layout.is_filled(slot)
 
     @property
-    def slots(self) -> list[Slot]:
-        """What a row captures, in order."""
-        return self.fields.ordered_slots
+    def shape(self) -> RowShape:
+        """What is taken out of each line."""
+        fields = self.fields
+        return RowShape(fields.layout, tuple(fields.ordered_slots), self.tests)
+
+    @property
+    def has_first(self) -> bool:
+        """Whether only the first byte of a line shows that it is canonical."""
+        shape = self.shape
+        if not self.tests:
+            return False
+        is_filled = shape.layout.is_filled
+        start = shape.test_start
+        return not any(is_filled(slot) for slot in shape.slots if slot.stop <= start)
 
     @property
     def names(self) -> list[str]:
         """The variables of a row."""
-        return [self.fields.slots[slot] for slot in self.slots]
+        names = [self.fields.slots[slot] for slot in self.fields.ordered_slots]
+        return ["first", *names] if self.has_first else names
+
+    @property
+    def gap(self) -> Slot | None:
+        """What is left out of each line, when all the rest is taken in two pieces."""
+        slots, last = self.fields.ordered_slots, len(self.fields.layout.atoms)
+        if len(slots) != 2 or slots[0].start > 0 or slots[1].stop < last:
+            return None
+        return Slot(slots[0].stop, slots[1].start)
+
+    @property
+    def proof(self) -> str:
+        """What is false when not every line is canonical."""
+        slots = self.fields.ordered_slots
+        if len(self.names) == 1:
+            return "rows[-1]"
+        filled = [self._is_filled(slot, 0) for slot in slots]
+        place = 0 if self.has_first or not any(filled) else filled.index(True)
+        return f"rows[-1][{place}]"
 
 
 @dataclass(slots=True)
 class _Loop:
-    """A loop as one statement, and what it adds to each tally."""
+    """
+    A loop as one statement.
+
+    Attributes:
+        code: the statement; just ``chunk`` where there is nothing to do.
+        tallies: what is added to each tally.
+        middle: what every row is joined by, where that is all.
+
+    """
 
     code: str
     tallies: dict[str, str]
+    middle: str = ""
 
 
 class ProgramCompiler:
@@ -199,13 +269,14 @@ class ProgramCompiler:
         )
         before = self._constants.copy()
         try:
+            tests = writer.test_rows(self._paths)
             writer.write_all(self._paths)
         except Unsupported as error:
             self._constants.restore(before)
             for output in self._outputs.values():
                 output.ends_with_newline.clear()
             return Obstacle(str(error), error.remedy)
-        return _FastBody(out.text, fields, tallies, tuple(writer.branches))
+        return _FastBody(out.text, fields, tallies, tuple(writer.branches), tests)
 
     def _line_fields(self) -> LineFields:
         return LineFields(
@@ -217,39 +288,75 @@ class ProgramCompiler:
         )
 
     def _write_fast(self, out: SourceWriter, fast: _FastBody) -> Plan:
-        fields = fast.fields
-        self._bind_row_patterns(fields.layout, fast.slots)
         loop = self._comprehension(fast)
         is_whole = loop is not None and loop.code == "chunk"
-        with out.block("def lines(chunk, count, origin, now):"):
+        with out.block("def lines(chunk, origin, now):"):
             if loop is not None and is_whole:
-                with out.block("if not is_canonical(chunk):"):
-                    out.line("return lines_with_odd_ones(chunk, origin, now)")
-                for variable in loop.tallies:
-                    fast.tallies.write_total(variable, "count", out)
-                out.line("return ((RecordBatch(chunk, count),),)")
+                self._write_whole(out, fast, loop)
+            elif loop is not None and loop.middle and fast.gap is not None:
+                self._write_seams(out, fast, loop, fast.gap)
             else:
-                out.line("rows = find_rows(chunk)")
-                with out.block("if len(rows) != count:"):
-                    out.line("return lines_with_odd_ones(chunk, origin, now)")
-                self._write_setup(out, fields)
-                if fast.branches:
-                    out.line("clock[0] = now")
-                if loop is not None:
-                    out.line(loop.code)
-                    for variable, amount in loop.tallies.items():
-                        fast.tallies.write_total(variable, amount, out)
-                else:
-                    self._write_collectors(out)
-                    fast.tallies.write_head(out)
-                    out.line(f"for {_target(fast.names)} in rows:")
-                    out.raw(fast.text)
-                    fast.tallies.write_end(out)
-                self._write_return(out)
+                self._write_rows(out, fast, loop)
         out.line()
         out.line()
         self._write_odd_lines(out, fast)
         return self._plan_of(fast, is_whole=is_whole)
+
+    def _write_whole(self, out: SourceWriter, fast: _FastBody, loop: _Loop) -> None:
+        """Write the head of ``lines`` where chunks go on as they came."""
+        layout = fast.fields.layout
+        end = Slot(len(layout.atoms) - 1, len(layout.atoms))
+        self._bind_finder("find_ends", row_pattern(RowShape(layout, (end,))))
+        out.line("ends = find_ends(chunk)")
+        with out.block("if not ends[-1]:"):
+            out.line("return lines_with_odd_ones(chunk, origin, now)")
+        out.line("count = len(ends)")
+        for variable in loop.tallies:
+            fast.tallies.write_total(variable, "count", out)
+        out.line("return count, ((RecordBatch(chunk, count),),)")
+
+    def _write_seams(
+        self, out: SourceWriter, fast: _FastBody, loop: _Loop, gap: Slot
+    ) -> None:
+        """Write the head of ``lines`` where one part of each line is replaced."""
+        self._bind_finder("find_seams", seam_pattern(fast.fields.layout, gap))
+        out.line("seams = find_seams(chunk)")
+        with out.block("if not seams[-1]:"):
+            out.line("return lines_with_odd_ones(chunk, origin, now)")
+        self._write_setup(out, fast.fields)
+        out.line("count = len(seams) - 1")
+        for variable in loop.tallies:
+            fast.tallies.write_total(variable, "count", out)
+        out.line(f"data = {loop.middle}.join(seams)")
+        out.line("return count, ((RecordBatch(data, count),),)")
+
+    def _write_rows(
+        self, out: SourceWriter, fast: _FastBody, loop: _Loop | None
+    ) -> None:
+        """Write ``lines`` where fields are taken out of each line."""
+        pattern = row_pattern(fast.shape, has_first=fast.has_first)
+        self._bind_finder("find_rows", pattern)
+        out.line("rows = find_rows(chunk)")
+        with out.block(f"if not {fast.proof}:"):
+            out.line("return lines_with_odd_ones(chunk, origin, now)")
+        out.line("count = len(rows)")
+        self._write_setup(out, fast.fields)
+        if fast.branches:
+            out.line("clock[0] = now")
+        if loop is not None:
+            out.line(loop.code)
+            for variable, amount in loop.tallies.items():
+                fast.tallies.write_total(variable, amount, out)
+        else:
+            self._write_collectors(out)
+            fast.tallies.write_head(out)
+            out.line(f"for {_target(fast.names)} in rows:")
+            out.raw(fast.text)
+            fast.tallies.write_end(out)
+        self._write_return(out, counts=True)
+
+    def _bind_finder(self, name: str, pattern: bytes) -> None:
+        self._constants.values[name] = re.compile(pattern).findall
 
     def _plan_of(self, fast: _FastBody, *, is_whole: bool) -> Plan:
         if is_whole:
@@ -262,16 +369,6 @@ class ProgramCompiler:
         if fast.branches:
             reason = "most is read from the line itself"
         return Plan("slices", reason, remedy, tuple(fast.names), fast.branches)
-
-    def _bind_row_patterns(self, layout: Layout, slots: list[Slot]) -> None:
-        values = self._constants.values
-        plain = row_pattern(layout, slots, odd=False)
-        values["find_rows"] = re.compile(plain).findall
-        with_odd = row_pattern(layout, slots, odd=True)
-        values["find_all_rows"] = re.compile(with_odd).findall
-        line = row_pattern(layout, [], odd=False)
-        whole = re.compile(rb"(?>(?>" + line + rb")*)").fullmatch
-        values["is_canonical"] = whole
 
     def _comprehension(self, fast: _FastBody) -> _Loop | None:
         """Return the whole loop as one expression where it is that simple."""
@@ -302,21 +399,27 @@ class ProgramCompiler:
         if not condition and code == "line" and fast.names == ["line"]:
             return _Loop("chunk", tallies)
         joined = _joined_code(code)
+        is_row = False
         if joined is not None:
             middle, ends = joined
+            is_row = ends == fast.names
             code = f"{middle}.join(({', '.join(ends)}))"
-            if ends == fast.names:
+            tested = condition.removeprefix(" if ")
+            if is_row and (not tested or tested in ends):
                 code, target = f"{middle}.join(row)", "row"
+                condition = f" if row[{ends.index(tested)}]" if tested else ""
         loop = f"{output.variable} = [{code} for {target} in rows{condition}]"
-        return _Loop(loop, tallies)
+        return _Loop(loop, tallies, middle if is_row and not condition else "")
 
     def _write_odd_lines(self, out: SourceWriter, fast: _FastBody) -> None:
+        self._bind_finder("find_all_rows", odd_row_pattern(fast.shape))
         with out.block("def lines_with_odd_ones(chunk, origin, now):"):
             self._write_setup(out, fast.fields)
             self._write_collectors(out)
             fast.tallies.write_head(out)
             out.line("clock[0] = now")
-            target = _target([*fast.names, "odd"])
+            names = [fast.fields.slots[slot] for slot in fast.shape.slots]
+            target = _target([*names, "odd"])
             out.line(f"for {target} in find_all_rows(chunk):")
             out.line("    if odd:")
             call = self._route_call("parse(odd[:-1], origin, now)")
@@ -324,7 +427,8 @@ class ProgramCompiler:
             out.line("        continue")
             out.raw(fast.text)
             fast.tallies.write_end(out)
-            self._write_return(out, is_joined=False)
+            out.line('count = chunk.count(b"\\n")')
+            self._write_return(out, is_joined=False, counts=True)
         out.line()
         out.line()
 
@@ -367,11 +471,10 @@ class ProgramCompiler:
         fields = self._line_fields()
         maker = MessageRows(fields)
         slots = fields.ordered_slots
-        values = self._constants.values
-        values["find_all_rows"] = re.compile(
-            row_pattern(fields.layout, slots, odd=True)
-        ).findall
-        with out.block("def lines(chunk, count, origin, now):"):
+        self._bind_finder(
+            "find_all_rows", odd_row_pattern(RowShape(fields.layout, tuple(slots)))
+        )
+        with out.block("def lines(chunk, origin, now):"):
             self._write_setup(out, fields)
             self._write_collectors(out)
             out.line("clock[0] = now")
@@ -382,17 +485,15 @@ class ProgramCompiler:
                 with out.block("else:"):
                     maker.write(out)
                 out.line(self._route_call("m"))
-            self._write_return(out, is_joined=False)
+            out.line('count = chunk.count(b"\\n")')
+            self._write_return(out, is_joined=False, counts=True)
         out.line()
         out.line()
 
     def _write_plain_lines(self, out: SourceWriter) -> None:
-        with out.block("def lines(chunk, count, origin, now):"):
-            if "empty-lines" in self._reception.flags:
-                out.line('return frames(chunk.split(b"\\n")[:-1], origin, now)')
-            else:
-                out.line('rows = [row for row in chunk.split(b"\\n") if row]')
-                out.line("return frames(rows, origin, now)")
+        with out.block("def lines(chunk, origin, now):"):
+            out.line('rows = chunk.split(b"\\n")[:-1]')
+            out.line("return len(rows), frames(rows, origin, now)")
         out.line()
         out.line()
 
@@ -400,9 +501,9 @@ class ProgramCompiler:
         with out.block("def frames(frames, origin, now):"):
             if uses_lines:
                 # Frames without newlines are lines.
-                out.line('chunk = b"\\n".join(frames) + b"\\n"')
-                with out.block('if chunk.count(b"\\n") == len(frames):'):
-                    out.line("return lines(chunk, len(frames), origin, now)")
+                with out.block('if frames and b"".join(frames).find(b"\\n") < 0:'):
+                    out.line('chunk = b"\\n".join((*frames, b""))')
+                    out.line("return lines(chunk, origin, now)[1]")
             self._write_collectors(out)
             out.line("clock[0] = now")
             with out.block("for frame in frames:"):
@@ -431,7 +532,9 @@ class ProgramCompiler:
             empty = "defaultdict(list)" if output.is_keyed else "[]"
             out.line(f"{output.variable} = {empty}")
 
-    def _write_return(self, out: SourceWriter, *, is_joined: bool = True) -> None:
+    def _write_return(
+        self, out: SourceWriter, *, is_joined: bool = True, counts: bool = False
+    ) -> None:
         codes = []
         for output in sorted(self._outputs.values(), key=lambda item: item.index):
             name = output.variable
@@ -441,10 +544,11 @@ class ProgramCompiler:
                 codes.append(f"(join_lines({name}),) if {name} else ()")
             else:
                 codes.append(f"(join_records({name}),) if {name} else ()")
+        start = "return count, (" if counts else "return ("
         if len(codes) == 1:
-            out.line(f"return ({codes[0]},)")
+            out.line(f"{start}{codes[0]},)")
             return
-        out.line("return (")
+        out.line(start)
         for code in codes:
             out.line(f"    {code},")
         out.line(")")

@@ -25,10 +25,12 @@ from logferry.codegen.parsers import PARSERS, emit_input, emit_parser
 from logferry.codegen.patterns import PatternError
 from logferry.codegen.records import emit_key, emit_record
 from logferry.codegen.rewrites import emit_rewrite
+from logferry.codegen.row_tests import split_tests
 from logferry.codegen.template_text import TemplateError
 from logferry.config.nodes import (
     Deliver,
     Element,
+    FilterExpression,
     FilterStep,
     Junction,
     LogPath,
@@ -144,10 +146,29 @@ class PathWriter:
         self._taken: list[str] = []  # what says that the paths we are in took m
         self._flag_count = 0
         self._step_count = 0
+        self._tested: tuple[FilterStep, FilterExpression | None] | None = None
         self.branches: list[Branch] = []
         self._gives_up = False
         self._always_made = self._always_made_max = 0
         self._top_depth = out.depth
+
+    def test_rows(self, paths: list[LogPath]) -> dict[int, bytes]:
+        """
+        Leave to the regular expression of rows what it can say of the first filter.
+
+        Of the only path: with several, a line that one does not want another may.
+        Return its tests; ``wanted`` stands for their outcome in what is written.
+        """
+        if not isinstance(self._fields, LineFields) or len(paths) != 1:
+            return {}
+        steps = [item for item in paths[0].elements if not isinstance(item, Sources)]
+        if not steps or not isinstance(steps[0], FilterStep):
+            return {}
+        step = steps[0]
+        tests, rest = split_tests(step.expression, self._fields)
+        if tests:
+            self._tested = step, rest
+        return tests
 
     def write_all(self, paths: list[LogPath]) -> None:
         """Write the top-level paths of a source as the body of its loop."""
@@ -422,7 +443,7 @@ class PathWriter:
             self._must_copy = False
 
     def _write_filter(self, step: FilterStep, go_on: _Leaf) -> None:
-        condition = emit_filter(step.expression, self._fields, self._context)
+        condition = self._condition(step)
         is_counted = bool(step.name) and not step.name.startswith("#")
         with self.out.block(f"if {condition}:"):
             if is_counted:
@@ -431,6 +452,19 @@ class PathWriter:
         if is_counted:
             with self.out.block("else:"):
                 self.out.line(self._tallies.filter(step.name, matched=False))
+
+    def _condition(self, step: FilterStep) -> str:
+        if self._tested is None or step is not self._tested[0]:
+            return emit_filter(step.expression, self._fields, self._context)
+        rest = self._tested[1]
+        if rest is None:
+            return "wanted"
+        condition = emit_filter(rest, self._fields, self._context)
+        return (
+            f"wanted and ({condition})"
+            if " or " in condition
+            else f"wanted and {condition}"
+        )
 
     def _write_process(self, step: ProcessStep, go_on: _Leaf) -> None:
         is_counted = step.kind == "parser" and not step.name.startswith("#")

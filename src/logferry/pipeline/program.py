@@ -55,15 +55,15 @@ class Program(Protocol):
         ...
 
     def lines(
-        self, chunk: bytes, count: int, origin: Origin, now: UnixNanos
-    ) -> Outputs:
+        self, chunk: bytes, origin: Origin, now: UnixNanos
+    ) -> tuple[int, Outputs]:
         """
-        Run complete lines.
+        Run complete lines; return how many there were, too.
 
         ``chunk`` is what ``syslog.framing`` guarantees: every frame ends with
         ``\\n``, holds no other ``\\n``, no NUL, no ``\\r`` at its end, and is not
-        longer than ``log-msg-size()``; ``count`` is the number of its newlines. Empty
-        lines are skipped.
+        longer than ``log-msg-size()``; there is at least one. Empty lines are
+        skipped, but counted.
         """
         ...
 

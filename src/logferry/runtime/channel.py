@@ -136,11 +136,10 @@ class Channel:
         on_settled: Callable[[Receipt], None] = _forget,
     ) -> Receipt:
         """Take complete lines; see :class:`logferry.pipeline.program.Program`."""
-        count = chunk.count(b"\n")
+        started_at = self._watch.clock() if self._watch is not None else 0.0
+        count, outputs = self._program.lines(chunk, origin, self._now())
         if self._flow is not None:
             self._flow.note(chunk, count)
-        started_at = self._watch.clock() if self._watch is not None else 0.0
-        outputs = self._program.lines(chunk, count, origin, self._now())
         return self._hand_out(outputs, Receipt(count, on_settled), started_at)
 
     def frames(

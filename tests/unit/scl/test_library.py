@@ -35,7 +35,8 @@ def sent(
     driver: str, line: bytes = LINE, between: str = "", now: UnixNanos = NOW
 ) -> list[list[bytes]]:
     """Return the records of each destination driver."""
-    outputs = topology_of(driver, between).programs["s#0"].lines(line, 1, ORIGIN, now)
+    program = topology_of(driver, between).programs["s#0"]
+    _, outputs = program.lines(line, ORIGIN, now)
     return [[record for batch in out for record in batch.records()] for out in outputs]
 
 
@@ -244,7 +245,7 @@ def test_the_usual_listeners_recognise_applications_when_asked_to(
     environment = Environment(time_zone="UTC", host_name="relay")
     topology = build_topology(configuration, environment, QueueStore(environment))
     _udp, tcp, _rfc5424 = topology.programs.values()
-    (batches,) = tcp.lines(line, 1, ORIGIN, NOW)
+    _, (batches,) = tcp.lines(line, ORIGIN, NOW)
     assert [record for batch in batches for record in batch.records()] == expected
 
 
