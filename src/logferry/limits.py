@@ -55,6 +55,12 @@ CONFIG_REFERENCE_DEPTH_MAX: Final = 32
 CONFIG_NESTING_MAX: Final = 100
 """Brackets within brackets: the reader calls itself for each."""
 
+FILTERX_NESTING_MAX: Final = 40
+"""Brackets within brackets of a filterx block: Python's compiler bounds them too."""
+
+FILTERX_CHAIN_MAX: Final = 500
+"""Operators in a row of one filterx expression: each is a line of the program."""
+
 CONFIG_DIAGNOSTICS_MAX: Final = 200
 """Problems shown of one configuration; whoever has more starts with the first."""
 

@@ -73,12 +73,21 @@ _LOCAL_NAMES = frozenset(
 
 
 class Constants:
-    """Values that generated code refers to by name."""
+    """
+    Values that generated code refers to by name.
+
+    Attributes:
+        functions: sources of functions that it calls, by their names.
+        function_names: those names by the ids of what they were made of.
+
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self._names: dict[tuple[type, Any], str] = {}
         self._next_numbers: dict[str, int] = {}  # thousands share a hint
+        self.functions: dict[str, str] = {}
+        self.function_names: dict[int, str] = {}
 
     def bind(self, value: Any, hint: str) -> str:
         """Return the name of ``value``; equal hashable values share one."""
@@ -101,6 +110,8 @@ class Constants:
         copy.values |= self.values
         copy._names |= self._names
         copy._next_numbers |= self._next_numbers
+        copy.functions |= self.functions
+        copy.function_names |= self.function_names
         return copy
 
     def restore(self, earlier: Constants) -> None:
@@ -109,6 +120,8 @@ class Constants:
         self.values |= earlier.values
         self._names = dict(earlier._names)
         self._next_numbers = dict(earlier._next_numbers)
+        self.functions = dict(earlier.functions)
+        self.function_names = dict(earlier.function_names)
 
     def _free_name(self, hint: str) -> str:
         base = _not_a_name.sub("_", hint).strip("_") or "value"

@@ -81,6 +81,8 @@ class MacroContext:
         run_id: how often the program was started with this state, for ``$RUNID``.
         directory: where names of hosts and users are asked for.
         python: the code of ``python { … }`` blocks, for ``$(python …)``.
+        note_failure: is told the place and the reason when an expression of a
+            ``filterx`` block fails; ``None`` when nobody wants to know.
 
     """
 
@@ -99,6 +101,7 @@ class MacroContext:
     version: tuple[int, int] = (4, 27)
     on_error: str = "drop-message"
     python: tuple[Code, ...] = ()
+    note_failure: Callable[[str, str], None] | None = None
     take_id: Callable[[], int] | None = None
     run_id: int = 0
     directory: Directory = field(default_factory=EmptyDirectory)

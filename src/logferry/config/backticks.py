@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["UNEXPANDED", "Backticks"]
 
-UNEXPANDED = frozenset({"PRAGMA", "TICKED", "TICKED_TEXT"})
+UNEXPANDED = frozenset(
+    {"PRAGMA", "TICKED", "TICKED_TEXT", "TICKED_FILTERX", "OPEN_FILTERX"}
+)
 """Types of tokens that the parser never sees."""
 
 
@@ -116,6 +118,8 @@ class Backticks:
             if token.type == "TICKED_TEXT":
                 value = self.text(token, arguments)
                 found.append(Token("TEXT", value, f'"{value}"', token.span))
+            elif token.type == "TICKED_FILTERX":
+                found.append(token)
             elif token.type == "TICKED":
                 text = self.substitute(token.text, token.span, arguments)
                 found.append(Token("WORD", text, text, token.span))

@@ -53,8 +53,9 @@ CONTEXTS = (
     "options",
     "inner-src",
     "inner-dest",
+    "filterx",
 )
-"""Where a block may be used; the last two are the inside of a driver's parentheses."""
+"""Where a block may be used; ``inner-…`` are the inside of a driver's parentheses."""
 
 VARARGS = "__VARARGS__"
 

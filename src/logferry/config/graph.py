@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from logferry.config.filterx.options import FilterxOptions
 from logferry.config.nodes import (
     And,
     Comparison,
@@ -126,6 +127,10 @@ def _shown(name: str) -> str:
 
 def _step(step: Spec | FilterStep | Junction | LogPath) -> str:
     match step:
+        case Spec("filterx", options):
+            assert isinstance(options, FilterxOptions)
+            count = len(options.block.statements)
+            return f"{count} statement{'' if count == 1 else 's'}"
         case Spec(kind, options):
             return f"{kind}({_condition(options)})"
         case FilterStep():

@@ -17,6 +17,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from logferry.config.filterx.tokens import block_end
 from logferry.config.nodes import NOWHERE, Span
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ class Token(NamedTuple):
 
     Attributes:
         type: ``WORD TEXT NUMBER OPERATOR ARROW COMMA SEMICOLON LPAR RPAR LBRACE
-            RBRACE``; before expansion also ``PRAGMA TICKED TICKED_TEXT``; ``RAW`` is
-            the inside of ``python { … }``, ``BAD`` what is no token.
+            RBRACE``; before expansion also ``PRAGMA TICKED TICKED_TEXT
+            TICKED_FILTERX OPEN_FILTERX``; ``RAW`` is the inside of ``python { … }``,
+            ``FILTERX`` that of ``filterx { … }``, ``BAD`` what is no token.
         value: the text of a string, the value of a number.
         text: as written.
 
@@ -105,10 +107,9 @@ class ConfigurationEnds(Exception):
 
 def tokenize(source: SourceText) -> list[Token]:
     """Return the tokens of ``source``."""
-    text = source.text
-    name, origin = source.name, source.origin
+    text, name, origin = source.text, source.name, source.origin
     found: list[Token] = []
-    add = found.append
+    add, seen = found.append, _Seen()
     line, line_start = 1, 0
     matches = _token.finditer(text)
     while (match := next(matches, None)) is not None:
@@ -138,29 +139,91 @@ def tokenize(source: SourceText) -> list[Token]:
         )
         if kind == "word":
             add(_word(raw, span))
-            if raw == "python":
-                raw_end = _raw_end(text, end)
-                if raw_end:
-                    code = text[end:raw_end]
-                    add(Token("RAW", code, code, span))
-                    if "\n" in code:
-                        line += code.count("\n")
-                        line_start = text.rindex("\n", 0, raw_end) + 1
-                    matches = _token.finditer(text, raw_end)
+            code = _code_after(raw, text, end)
+            seen.word(raw, found)
         elif kind == "punctuation":
-            add(Token(_PUNCTUATION[raw], raw, raw, span))
+            is_filterx = seen.opens_filterx(raw)
+            code = _filterx_code(text, start) if is_filterx else _NO_CODE
+            if not is_filterx:
+                add(Token(_PUNCTUATION[raw], raw, raw, span))
         elif kind == "text":
             add(_text(raw, span))
+            continue
         else:
             assert kind is not None
+            seen.forget()
             add(Token(kind.upper(), raw, raw, span))
             if raw in _QUOTES:
                 break  # it is not closed: nothing behind it can be understood
+            continue
+        if code.text:
+            if "\n" in code.text:
+                line += code.text.count("\n")
+                line_start = text.rindex("\n", 0, code.end) + 1
+            add(Token(code.kind, code.text, code.text, span))
+            matches = _token.finditer(text, code.end)
     return found
 
 
 _MULTI_LINE = frozenset({"text", "pragma"})
 _QUOTES = frozenset("\"'")
+
+
+class _Code(NamedTuple):
+    """Text in braces of another language: where it ends, and its type of token."""
+
+    kind: str
+    text: str
+    end: int
+
+
+_NO_CODE = _Code("", "", 0)
+
+
+class _Seen:
+    """Remembers whether the next brace is that of ``filterx``."""
+
+    def __init__(self) -> None:
+        self._is_pending = False
+        self._depth = 0
+
+    def word(self, raw: str, found: list[Token]) -> None:
+        """Look at a word, the last of ``found``."""
+        if raw == "filterx":
+            before = found[-2] if len(found) > 1 else END
+            # A word before it would make it a name: source filterx { … }.
+            self._is_pending = before.type != "WORD" or before.text == "block"
+            self._depth = 0
+
+    def opens_filterx(self, raw: str) -> bool:
+        """Tell whether this bracket opens a block of filterx."""
+        if not self._is_pending:
+            return False
+        if raw == "{" and not self._depth:
+            self._is_pending = False
+            return True
+        self._depth += (raw == "(") - (raw == ")")
+        self._is_pending = raw != ";" and self._depth >= 0
+        return False
+
+    def forget(self) -> None:
+        """Look at something that cannot stand between filterx and its brace."""
+        self._is_pending = False
+
+
+def _code_after(word: str, text: str, end: int) -> _Code:
+    """Return the code in braces behind ``python``, if there is any."""
+    raw_end = _raw_end(text, end) if word == "python" else 0
+    return _Code("RAW", text[end:raw_end], raw_end) if raw_end else _NO_CODE
+
+
+def _filterx_code(text: str, start: int) -> _Code:
+    """Return the block that begins with the brace at ``start``."""
+    end = block_end(text, start)
+    if not end:
+        return _Code("OPEN_FILTERX", text[start:], len(text))
+    code = text[start:end]
+    return _Code("TICKED_FILTERX" if "`" in code else "FILTERX", code, end)
 
 
 def _word(raw: str, span: Span) -> Token:

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from logferry.config.diagnostics import did_you_mean
-from logferry.config.elsewhere import INSTEAD_OF_FILTERX
+from logferry.config.diagnostics import Diagnostics, did_you_mean
+from logferry.config.filterx.parse import parse_filterx
 from logferry.config.lexer import END, ConfigurationEnds, Token
 from logferry.config.nodes import (
     Argument,
@@ -49,7 +49,6 @@ from logferry.limits import CONFIG_NESTING_MAX
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from logferry.config.diagnostics import Diagnostics
 
 __all__ = ["Parser", "TokenStream", "parse_statements"]
 
@@ -77,6 +76,10 @@ class TokenStream(Protocol):
 
     def expand(self, context: str, name: Token) -> bool:
         """Replace the use of a block, if ``name`` is one in ``context``."""
+        ...
+
+    def expand_bare(self, name: Token) -> bool:
+        """Replace the name of a ``filterx`` block without arguments."""
         ...
 
     def define_block(self, place: Span) -> None:
@@ -107,6 +110,10 @@ class _Plain:
 
     def expand(self, context: str, name: Token) -> bool:
         del context, name
+        return False
+
+    def expand_bare(self, name: Token) -> bool:
+        del name
         return False
 
     def define_block(self, place: Span) -> None:
@@ -144,6 +151,7 @@ class Parser:
         self._root: list[Argument] = []
         self._is_damaged = False
         self._suspect: tuple[Token, Token] | None = None
+        self._filterx: list[Token] = []
         self.doubtful: set[str] = set()
 
     def statements(self) -> list[Statement]:
@@ -266,27 +274,7 @@ class Parser:
 
     def _goes_elsewhere(self, token: Token) -> bool:
         """Read what begins like a statement and is none; tell whether it was one."""
-        if token.text == "filterx":
-            return self._skip_filterx(token)
         return token.text == "include" and self._tokens.include_old_style(token)
-
-    def _skip_filterx(self, token: Token) -> bool:
-        self._tokens.advance()
-        if self._tokens.current.type not in {"LBRACE", "WORD"}:
-            return False
-        self._diagnostics.error(
-            "filterx is not supported",
-            token.span,
-            INSTEAD_OF_FILTERX,
-        )
-        depth = 0
-        while self._tokens.current.type != "END":
-            kind = self._tokens.current.type
-            depth += (kind == "LBRACE") - (kind == "RBRACE")
-            self._tokens.advance()
-            if kind == "RBRACE" and not depth:
-                break
-        return True
 
     def _block(self, context: str) -> Block:
         opening = self._tokens.current
@@ -328,10 +316,14 @@ class Parser:
         if kind == "WORD":
             tokens.advance()
             following = tokens.current.type
+            if before and isinstance(before[-1], Word) and before[-1].text == "filterx":
+                context = "filterx"
             if following == "LPAR":
                 if tokens.expand(context, token):
                     return None
                 return self._call(token, _context_of_call(context, token.text))
+            if context == "filterx" and tokens.expand_bare(token):
+                return None
             word = Word(token.text, token.span)
             return self._arrow(word) if following == "ARROW" else word
         if kind == "TEXT":
@@ -352,8 +344,10 @@ class Parser:
             return Operator(token.text, token.span)
         if kind == "LPAR":
             return self._group(context)
-        if kind == "RAW":
+        if kind in {"RAW", "FILTERX"}:
             tokens.advance()
+            if kind == "FILTERX":
+                self._filterx.append(token)
             return Code(token.text, token.span)
         self._leave_out(token)
         return None
@@ -483,8 +477,17 @@ class Parser:
             self._diagnostics.error(message, span, hint)
         self._is_damaged = True
 
+    def _report_filterx(self) -> None:
+        """Report a wrong filterx block: a brace missing there is missed here."""
+        for token in self._filterx:
+            found = Diagnostics()
+            parse_filterx(token.text, token.span, found)
+            for item in found.items[:1]:
+                self._tokens.fail(item.message, item.span, item.hint)
+
     def _fail_unclosed(self, opening: Token) -> NoReturn:
         """Report a brace that is open at the end: the one where it looks open."""
+        self._report_filterx()
         hint = ""
         if self._suspect is not None:
             opening, begin = self._suspect
@@ -498,6 +501,8 @@ def _context_of_call(context: str, name: str) -> str:
     """Return the context inside the parentheses of a call."""
     if name in {"if", "elif", "condition", "where", "having", "trigger"}:
         return "filter"
+    if name == "filterx":
+        return name
     if context == "log" and name in OBJECTS:
         return name
     if context == "filter":

@@ -16,6 +16,7 @@ from logferry.config.nodes import (
     Argument,
     Block,
     Call,
+    Code,
     Deliver,
     DestinationGroup,
     Element,
@@ -46,7 +47,17 @@ FLAGS = (
     "drop-unmatched",
 )
 _OBJECTS = ("source", "destination", "filter", "parser", "rewrite")
-_KEYWORDS = (*_OBJECTS, "log", "junction", "channel", "if", "flags", "parallelize")
+_KEYWORDS = (
+    *_OBJECTS,
+    "filterx",
+    "log",
+    "junction",
+    "channel",
+    "if",
+    "flags",
+    "parallelize",
+)
+_NO_STEPS = frozenset({*_OBJECTS, "if", "filterx"})
 
 
 class ParallelOptions(Options):
@@ -134,6 +145,8 @@ class PathReader:
             return self._parallel(statement)
         if keyword in _OBJECTS:
             return self._object(keyword, statement)
+        if keyword == "filterx":
+            return self._filterx(statement)
         block = statement.elements[-1]
         if keyword in {"log", "junction", "channel"} and isinstance(block, Block):
             return self._nested(keyword, statement, block)
@@ -204,6 +217,28 @@ class PathReader:
             )
         return [_as_element(item) for item in found if item is not None]
 
+    def _filterx(self, statement: Statement) -> list[Element]:
+        """``filterx { … }``, ``filterx(name)`` and ``filterx name();``."""
+        first, *rest = statement.elements
+        inside = [*first.arguments] if isinstance(first, Call) else rest
+        codes = [item for item in inside if isinstance(item, Code)]
+        for item in inside:
+            if not isinstance(item, Code):
+                name = item.name if isinstance(item, Call) else text_of(item)
+                self._diagnostics.error(
+                    f"unknown filterx block '{name or '…'}'",
+                    item.span,
+                    did_you_mean(
+                        name or "", self._resolver.block_names.get("filterx", ())
+                    )
+                    or "define it with block filterx NAME() { … };",
+                )
+        if not inside:
+            self._diagnostics.error("expected filterx { … }", first.span)
+        if isinstance(first, Call) and rest:
+            self._diagnostics.error("expected ';' after filterx", rest[0].span)
+        return [self._resolver.filterx(code) for code in codes]
+
     def _references(self, kind: str, call: Call) -> list[object | None]:
         names = values_of(call.arguments)
         if not names:
@@ -261,7 +296,7 @@ class PathReader:
         steps: list[Spec | FilterStep | Junction | LogPath] = []
         for statement in block.statements:
             first = statement.elements[0]
-            if isinstance(first, Call) and first.name not in {*_OBJECTS, "if"}:
+            if isinstance(first, Call) and first.name not in _NO_STEPS:
                 spec = self._resolver.spec(kind, first, known, f"{name}#{len(steps)}")
                 if spec is not None:
                     steps.append(spec)

@@ -36,8 +36,9 @@ from logferry.config.blocks import (
     split_calls,
     text_of_tokens,
 )
-from logferry.config.diagnostics import did_you_mean
+from logferry.config.diagnostics import Diagnostics, did_you_mean
 from logferry.config.elsewhere import INSTEAD_OF_FILTERX
+from logferry.config.filterx.parse import parse_filterx
 from logferry.config.lexer import BACKTICK, END, ConfigurationEnds, Token, tokenize
 from logferry.config.nodes import NOWHERE, Span
 from logferry.config.pragmas import (
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from logferry.config.blocks import Arguments
-    from logferry.config.diagnostics import Diagnostics
     from logferry.config.sources import IncludePath
 
 __all__ = ["Environment", "Preprocessor"]
@@ -169,11 +169,24 @@ class Preprocessor:
             self._read_pragma(token, frame)
         elif token.type == "TICKED":
             self._expand_word(token, frame)
+        elif token.type == "OPEN_FILTERX":
+            self._fail_open_filterx(token)
+        elif token.type == "TICKED_FILTERX":
+            code = self._backticks.substitute(token.text, token.span, frame.arguments)
+            self._push(_Frame([Token("FILTERX", code, code, token.span)]))
         else:
             value = self._backticks.text(token, frame.arguments)
             quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "``")
             quoted = quoted.replace("\0", "\\x00")
             self._push(_Frame([Token("TEXT", value, f'"{quoted}"', token.span)]))
+
+    def _fail_open_filterx(self, token: Token) -> NoReturn:
+        """Report a block of filterx that does not end: the first mistake in it."""
+        found = Diagnostics()
+        parse_filterx(token.text, token.span, found)
+        for item in found.items[:1]:
+            self.fail(item.message, item.span, item.hint)
+        self.fail("'{' is not closed", token.span)
 
     # -- backticks ----------------------------------------------------------------
 
@@ -222,6 +235,14 @@ class Preprocessor:
         block = BlockDefinition(kind, _dashed(name.text), name.span)
         parameters = self._raw_group("LPAR", "RPAR", self.current.span)
         read_parameters(block, parameters, self._diagnostics)
+        with_filterx = self._frame.tokens[self._frame.index : self._frame.index + 1]
+        if with_filterx and with_filterx[0].type in {"FILTERX", "TICKED_FILTERX"}:
+            self._frame.index += 1
+            block.body = with_filterx
+            self.advance()
+            self.blocks[kind, block.name] = block
+            self.doubtful.discard(block.name)
+            return
         self.advance()
         if self.current.type != "LBRACE":
             self._diagnostics.error(
@@ -358,6 +379,25 @@ class Preprocessor:
             self._push(
                 _Frame(self._backticks.moved(block.body, name.span), arguments=values)
             )
+        self.advance()
+        return True
+
+    def expand_bare(self, name: Token) -> bool:
+        """
+        Expand a ``filterx`` block whose name stands alone: ``filterx(name)``.
+
+        The current token is the one after the name.
+        """
+        block = self.blocks.get(("filterx", _dashed(name.text)))
+        if block is None:
+            return False
+        block.is_used = True
+        values = bind_arguments(block, [], name.span, self._diagnostics)
+        del self.passed[-2:]
+        self._unread()
+        if values is not None and not isinstance(block.body, Generator):
+            body = self._backticks.moved(block.body, name.span)
+            self._push(_Frame(body, arguments=values))
         self.advance()
         return True
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from logferry.config.diagnostics import Diagnostics, did_you_mean
 from logferry.config.elsewhere import ELSEWHERE, library_names
 from logferry.config.filters import parse_filter
+from logferry.config.filterx.options import FilterxOptions
+from logferry.config.filterx.parse import parse_filterx
 from logferry.config.kinds import Template, YesNo, template_of_version, text_of
 from logferry.config.nodes import (
     Argument,
@@ -99,6 +101,8 @@ class Resolver:
         self.processors: dict[tuple[str, str], ProcessStep] = {}
         self._references = References(diagnostics)
         self._anonymous_count: dict[str, int] = {}
+        self._declared: set[str] = set()
+        self._filterx: list[FilterxOptions] = []
 
     def resolve(self, statements: list[Statement]) -> Configuration:
         """Return the configuration; problems go to the diagnostics."""
@@ -116,6 +120,7 @@ class Resolver:
             if (path := paths.log_path(statement)) is not None
         )
         self._check_path_names(log_paths)
+        self._check_filterx()
         return Configuration(
             self._version,
             options,
@@ -129,6 +134,24 @@ class Resolver:
             defined=self._defined(),
             used=frozenset(self.scope.used),
         )
+
+    def filterx(self, code: Code) -> ProcessStep:
+        """Make the step that a ``filterx`` block is."""
+        block = parse_filterx(code.text, code.span, self.diagnostics)
+        self._declared |= block.declared
+        options = FilterxOptions(block, self._declared)
+        number = len(self._filterx)
+        self._filterx.append(options)
+        name = f"#anon-filterx{number}"
+        step = Spec("filterx", options, f"{name}#0", code.span)
+        return ProcessStep(name, "filterx", (step,), code.span)
+
+    def _check_filterx(self) -> None:
+        """Report what is wrong in blocks; now it is known what any of them declares."""
+        check = self.registry.check_filterx
+        for options in self._filterx:
+            if check is not None:
+                check(options, self.diagnostics)
 
     def _check_path_names(self, paths: tuple[LogPath, ...]) -> None:
         """Report log paths with the same name: their counters would be one."""

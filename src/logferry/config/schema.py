@@ -388,6 +388,7 @@ class Registry:
     Attributes:
         generate: runs a config generator: ``exec`` or ``python``, its command, its
             arguments; returns the text and raises ``LogferryError``.
+        check_filterx: reports what is wrong in a ``FilterxOptions``.
 
     """
 
@@ -398,3 +399,4 @@ class Registry:
     rewrites: dict[str, type[Options]] = field(default_factory=dict)
     filters: dict[str, type[Options]] = field(default_factory=dict)
     generate: Callable[[str, str, Mapping[str, str]], str] | None = None
+    check_filterx: Callable[[Any, Diagnostics], None] | None = None

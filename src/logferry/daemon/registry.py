@@ -115,6 +115,7 @@ def destination_kinds() -> Mapping[str, DestinationKind]:
 @cache
 def default_registry() -> Registry:
     """Return the options classes of everything a configuration may name."""
+    from logferry.codegen.filterx import check_filterx
     from logferry.codegen.registry import filters, parsers, rewrites
     from logferry.daemon.confgen import generate
 
@@ -129,4 +130,5 @@ def default_registry() -> Registry:
         rewrites=rewrites(),
         filters=filters(),
         generate=generate,
+        check_filterx=check_filterx,
     )

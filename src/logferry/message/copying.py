@@ -24,4 +24,6 @@ def copy_message(message: Message) -> Message:
     copy.utf8 = message.utf8
     if hasattr(message, "rcptid"):
         copy.rcptid = message.rcptid
+    if hasattr(message, "variables"):
+        copy.variables = message.variables  # never changed, only replaced
     return copy

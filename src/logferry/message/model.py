@@ -8,7 +8,7 @@ value's type (``VALUE_TYPES``) is kept beside it, and only where it is not a str
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, NewType
+from typing import Any, NamedTuple, NewType
 
 __all__ = ["Message", "Monotonic", "Origin", "Stamp", "UnixNanos"]
 
@@ -75,6 +75,7 @@ class Message:
         types: the types of those values that are not strings, by name.
         tags: tag names in order, without repeats.
         raw: the frame as received, only where something reads it.
+        variables: what ``filterx`` blocks declared, by name; not set without any.
         rcptid: its number, only under ``use-rcptid(yes)``; not set otherwise.
         utf8: the text is known to be valid UTF-8.
 
@@ -97,9 +98,11 @@ class Message:
         "types",
         "utf8",
         "values",
+        "variables",
     )
 
     rcptid: int
+    variables: dict[str, Any]
 
     def __init__(self, origin: Origin, stamp: Stamp, received: Stamp) -> None:
         self.origin = origin

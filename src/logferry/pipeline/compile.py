@@ -224,6 +224,10 @@ class ProgramCompiler:
         self._write_frames(out, uses_lines=obstacle is None)
         self._write_messages(out)
         self._write_route(out)
+        for function in self._constants.functions.values():
+            out.line()
+            out.raw(function)
+            out.line()
         namespace: dict[str, Any] = self._constants.values
         name = f"<{self._place()}>"
         source = wrapped(out.text)

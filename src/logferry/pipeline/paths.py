@@ -19,6 +19,7 @@ from logferry.codegen.correlation.kinds import correlates, keeps_messages
 from logferry.codegen.emit import SourceWriter
 from logferry.codegen.fields import Fields, MessageFields, Unsupported
 from logferry.codegen.filters import emit_filter
+from logferry.codegen.filterx import drops, emit_filterx
 from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
 from logferry.codegen.parsers import PARSERS, emit_input, emit_parser
@@ -573,6 +574,9 @@ class PathWriter:
         if correlates(spec):
             self._write_station(spec, go_on)
             return
+        if spec.kind == "filterx":
+            self._write_filterx(spec, go_on)
+            return
         if spec.kind in PARSERS:
             if not isinstance(self._fields, MessageFields):
                 raise Unsupported(f"{spec.kind}() changes messages")
@@ -582,6 +586,23 @@ class PathWriter:
             return
         emit_rewrite(spec, self._fields, self._context, self.out)
         go_on()
+
+    def _write_filterx(self, spec: Spec, go_on: _Leaf) -> None:
+        """Write what asks a filterx block; who drops a message has taken it."""
+        if not isinstance(self._fields, MessageFields):
+            raise Unsupported("filterx changes messages")
+        call = emit_filterx(spec, self._fields.constants, self._context)
+        if not drops(spec) or not self._taken:
+            with self.out.block(f"if {call}:"):
+                go_on()
+            return
+        verdict = self._flag("verdict")
+        self.out.line(f"{verdict} = {call}")
+        with self.out.block(f"if {verdict}:"):
+            go_on()
+        with self.out.block(f"elif {verdict} is None:"):
+            for statement in self._taken:
+                self.out.line(statement)
 
     def _write_station(self, spec: Spec, go_on: _Leaf) -> None:
         """Write what asks a correlator which messages go on."""

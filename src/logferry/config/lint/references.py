@@ -119,11 +119,15 @@ def _entered(path: LogPath) -> set[str]:
     }
 
 
+_FAILING = frozenset({"parser", "filterx"})
+"""Kinds of steps that not every message passes."""
+
+
 def _takes_everything(elements: tuple[Element, ...]) -> bool:
     """Tell whether every message reaches the end of ``elements``."""
     return not any(
         isinstance(element, FilterStep | Junction)
-        or (isinstance(element, ProcessStep) and element.kind == "parser")
+        or (isinstance(element, ProcessStep) and element.kind in _FAILING)
         or (
             isinstance(element, ProcessStep)
             and any(isinstance(step, FilterStep | Junction) for step in element.steps)

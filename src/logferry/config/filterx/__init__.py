@@ -1,0 +1,1 @@
+"""The language of ``filterx { … }``: from its text to a tree."""
