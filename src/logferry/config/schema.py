@@ -35,6 +35,7 @@ from logferry.config.nodes import (
     Span,
     Word,
 )
+from logferry.config.stamps import stamp_of
 
 __all__ = ["ByVersion", "FromGlobal", "Kind", "Option", "Options", "Registry", "Scope"]
 
@@ -133,6 +134,8 @@ class Option(Generic[T]):
         required: absent is an error.
         no_effect: why it is accepted without effect here; warns once when used.
         may_be_empty: empty parentheses mean the default.
+        is_read: it names a file or folder that is read at the start: another content
+            there is another value.
 
     """
 
@@ -151,6 +154,7 @@ class Option(Generic[T]):
         required: bool = False,
         no_effect: str = "",
         may_be_empty: bool = False,
+        is_read: bool = False,
     ) -> None:
         self.kind = kind
         self.default = default
@@ -165,6 +169,7 @@ class Option(Generic[T]):
         self.required = required
         self.no_effect = no_effect
         self.may_be_empty = may_be_empty
+        self.is_read = is_read
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = name
@@ -215,15 +220,24 @@ class Options:
             elif isinstance(value, ByVersion):
                 value = value.value
             self._values[option.attribute] = value
+        self._stamps = {
+            name: stamp_of(self._values[name])
+            for name, option in self.table().items()
+            if option.is_read and self._values[name]
+        }
         unknown = set(values) - set(self._values)
         assert not unknown, f"no such option: {unknown}"
 
     def __eq__(self, other: object) -> bool:
-        """Two sets are equal when all values are, wherever they were written."""
+        """
+        Two sets are equal when all values are, wherever they were written.
+
+        Files that were replaced meanwhile make a difference (``Option.is_read``).
+        """
         if type(self) is not type(other):
             return NotImplemented
         assert isinstance(other, Options)
-        return self._values == other._values
+        return self._values == other._values and self._stamps == other._stamps
 
     __hash__ = None  # type: ignore[assignment] # values may be unhashable
 

@@ -16,13 +16,21 @@ class TlsOptions(Options):
 
     title = "tls"
 
-    key_file = Option(_PATH, "", doc="Our private key, PEM.")
-    cert_file = Option(_PATH, "", doc="Our certificate and its chain, PEM.")
+    key_file = Option(_PATH, "", doc="Our private key, PEM.", is_read=True)
+    cert_file = Option(
+        _PATH, "", doc="Our certificate and its chain, PEM.", is_read=True
+    )
     pkcs12_file = Option(_PATH, "", doc="Our key, certificate and CAs in one file.")
-    ca_dir = Option(_PATH, "", doc="Trusted CAs: a directory with OpenSSL hashes.")
-    ca_file = Option(_PATH, "", doc="Trusted CAs: a PEM bundle.")
-    crl_dir = Option(_PATH, "", doc="Revocation lists: a directory with hashes.")
-    dhparam_file = Option(_PATH, "", doc="Diffie-Hellman parameters of a listener.")
+    ca_dir = Option(
+        _PATH, "", doc="Trusted CAs: a directory with OpenSSL hashes.", is_read=True
+    )
+    ca_file = Option(_PATH, "", doc="Trusted CAs: a PEM bundle.", is_read=True)
+    crl_dir = Option(
+        _PATH, "", doc="Revocation lists: a directory with hashes.", is_read=True
+    )
+    dhparam_file = Option(
+        _PATH, "", doc="Diffie-Hellman parameters of a listener.", is_read=True
+    )
     ecdh_curve_list = Option(
         TextKind(), "", doc="Curves to offer, colon separated.", aliases=("curve-list",)
     )

@@ -71,10 +71,16 @@ class HttpTlsOptions(Options):
 
     title = "tls"
 
-    ca_dir = Option(_PATH, "", doc="Trusted CAs: a directory with OpenSSL hashes.")
-    ca_file = Option(_PATH, "", doc="Trusted CAs: a PEM bundle.")
-    cert_file = Option(_PATH, "", doc="Our certificate and its chain, PEM.")
-    key_file = Option(_PATH, "", doc="Our private key, PEM, without a passphrase.")
+    ca_dir = Option(
+        _PATH, "", doc="Trusted CAs: a directory with OpenSSL hashes.", is_read=True
+    )
+    ca_file = Option(_PATH, "", doc="Trusted CAs: a PEM bundle.", is_read=True)
+    cert_file = Option(
+        _PATH, "", doc="Our certificate and its chain, PEM.", is_read=True
+    )
+    key_file = Option(
+        _PATH, "", doc="Our private key, PEM, without a passphrase.", is_read=True
+    )
     cipher_suite = Option(
         CipherSuite(), "", doc="Ciphers to offer, in OpenSSL's notation."
     )
