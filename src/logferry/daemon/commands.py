@@ -18,11 +18,11 @@ from logferry.daemon.events import VerbosityChanged
 from logferry.daemon.moves import after_drain, after_undrain, objection
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
+from logferry.daemon.queue_table import describe_queue, render_queues
 from logferry.daemon.replay import Replay, family_of, find_destination
 from logferry.daemon.selflog import Verbosity
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
-from logferry.queues.disk import DiskQueue
 from logferry.queues.files import owner_of
 from logferry.telemetry.events import render
 from logferry.telemetry.secrets import mask
@@ -185,28 +185,18 @@ class Commands:
         return render_dot(self._daemon.configuration)
 
     async def _queues(self, words: list[str]) -> str:
-        queues: list[dict[str, Any]] = [
-            {
-                "name": name,
-                "kind": "disk" if isinstance(queue, DiskQueue) else "memory",
-                "messages": queue.count,
-                "bytes": queue.bytes,
-                "accepted": queue.ledger.accepted,
-                "delivered": queue.ledger.delivered,
-                "dropped": dict(queue.ledger.dropped + queue.ledger.rejected),
-                "dead_lettered": queue.ledger.dead_lettered,
-            }
+        drivers = {item.queue_name: item.spec.id for item in self._running()}
+        growth = self._daemon.queue_growth()
+        rows = [
+            describe_queue(name, drivers.get(name, ""), queue, growth.get(name))
             for name, queue in self._daemon.queues
         ]
-        if "--json" in words:
-            return json.dumps(queues)
-        return "\n".join(
-            f"{item['name']}: {item['messages']} messages, {item['bytes']} bytes "
-            f"({item['kind']}); delivered {item['delivered']}, "
-            f"dropped {sum(item['dropped'].values())}, "
-            f"dead letters {item['dead_lettered']}"
-            for item in queues
-        )
+        now = self._daemon.environment.clock()
+        for name, destination in self._pools().items():
+            for row in rows:
+                if row["destination"] == name:
+                    row["state"] = destination.describe(now)["state"]
+        return json.dumps(rows) if "--json" in words else render_queues(rows)
 
     async def _healthcheck(self, words: list[str]) -> str:
         del words

@@ -17,7 +17,7 @@ the counters leaves them alone: a ledger that somebody may set back proves nothi
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Ledgers", "labels_of"]
 
 _SERIES = "ledger_events_total"
+
+_LENGTHS_MAX = 60
+"""A minute: ``take_news`` is called once a second."""
 
 _DELAY_LEVEL = _MEMORY_LEVEL = 1
 _LATENCY_LEVEL = 2
@@ -85,6 +88,20 @@ class _Followed:
     queue: Queue
     labels: dict[str, str]
     reported: Counter[str] = field(default_factory=Counter)
+    lengths: deque[tuple[float, int]] = field(
+        default_factory=lambda: deque(maxlen=_LENGTHS_MAX)
+    )
+
+    def note_length(self, now: float) -> None:
+        """Remember how long the queue is."""
+        self.lengths.append((now, self.queue.count))
+
+    def growth(self, now: float) -> float | None:
+        """Return how many records a second came in more than went."""
+        if not self.lengths or now <= self.lengths[0][0]:
+            return None
+        then, count = self.lengths[0]
+        return (self.queue.count - count) / (now - then)
 
     @property
     def key(self) -> _Key:
@@ -160,7 +177,19 @@ class Ledgers:
 
     def take_news(self) -> list[Event]:
         """Return what was dropped since the last call: an event by queue and reason."""
+        now = self._metrics.clock()
+        for item in self._followed.values():
+            item.note_length(now)
         return [event for item in self._followed.values() for event in item.news()]
+
+    def growth(self) -> dict[str, float]:
+        """Return how many records a second came more than went, by queue, lately."""
+        now = self._metrics.clock()
+        return {
+            name: growth
+            for name, item in self._followed.items()
+            if (growth := item.growth(now)) is not None
+        }
 
     def forget(self, name: str) -> None:
         """Keep the last state of a queue that ends."""

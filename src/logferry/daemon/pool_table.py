@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["duration", "render_pools"]
+__all__ = ["duration", "render_pools", "table"]
 
 _COLUMNS = ("name", "tier", "weight", "state", "since_s", "why", "note")
 _TITLES = {"name": "server", "since_s": "since"}
@@ -42,13 +42,18 @@ def _render_pool(pool: Mapping[str, Any]) -> str:
     columns = [name for name in _COLUMNS if _is_telling(name, rows)]
     cells = [[_TITLES.get(name, name) for name in columns]]
     cells += [[_cell(row.get(name)) for name in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     marks = [" ", *("*" if _is_in_use(row) else " " for row in rows)]
     lines = [
-        f"  {mark} {'  '.join(map(str.ljust, line, widths))}".rstrip()
-        for mark, line in zip(marks, cells, strict=True)
+        f"  {mark} {line}".rstrip()
+        for mark, line in zip(marks, table(cells), strict=True)
     ]
     return "\n".join([_head(pool), *_switch(pool.get("last_switch")), *lines])
+
+
+def table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines in which the cells of a column begin below each other."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
 def _head(pool: Mapping[str, Any]) -> str:

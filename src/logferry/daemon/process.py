@@ -334,6 +334,12 @@ class Daemon:
         """All queues, by the names they are kept under."""
         return self._queues
 
+    def queue_growth(self) -> dict[str, float]:
+        """Return how many messages more wait each second lately, by queue."""
+        if self.topology is None:
+            return {}
+        return self.topology.retirement.ledgers.growth()
+
     def running_specs(self) -> list[Spec]:
         """Return the configuration of every running driver."""
         assert self.topology is not None

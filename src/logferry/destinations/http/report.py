@@ -26,9 +26,10 @@ def describe_target(report: TargetReport, now: float) -> dict[str, object]:
         retry_in_s = max(0.0, report.retry_at - now)
         notes.append(f"tried again in {retry_in_s:.1f} s")
     if report.seats:
-        notes.append(f"{report.seats} workers")
+        notes.append(f"{report.seats} {'worker' if report.seats == 1 else 'workers'}")
     if report.in_flight:
-        notes.append(f"{report.in_flight} requests under way")
+        what = "request" if report.in_flight == 1 else "requests"
+        notes.append(f"{report.in_flight} {what} under way")
     if report.latency_s:
         notes.append(f"{report.latency_s * 1000:.1f} ms")
     return {
