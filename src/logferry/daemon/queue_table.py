@@ -34,17 +34,8 @@ _STEADY_PER_S = 0.05
 """Less than three messages a minute is no trend."""
 
 _COLUMNS = (
-    *(
-        "destination",
-        "state",
-        "waiting",
-        "size",
-        "filled",
-        "trend",
-        "full in",
-        "restart",
-    ),
-    *("delivered", "dropped", "dead letters", "queue"),
+    *("destination", "state", "waiting", "size", "filled", "trend"),
+    *("full in", "restart", "delivered", "dropped", "dead letters", "queue"),
 )
 _KIB = 1024
 
