@@ -58,6 +58,9 @@ CONFIG_NESTING_MAX: Final = 100
 FILTERX_NESTING_MAX: Final = 40
 """Brackets within brackets of a filterx block: Python's compiler bounds them too."""
 
+FILTERX_XML_DEPTH_MAX: Final = 100
+"""Elements within elements that filterx reads and writes."""
+
 FILTERX_CHAIN_MAX: Final = 500
 """Operators in a row of one filterx expression: each is a line of the program."""
 

@@ -40,11 +40,16 @@ class FilterxError(TemplateError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A callable, and the expressions whose values it takes, in order."""
+    """
+    A callable, and the expressions whose values it takes, in order.
+
+    ``is_lenient``: every one but the first may fail, and is ``None`` then.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Expression, ...] = ()
     keywords: Mapping[str, Expression] = field(default_factory=dict)
+    is_lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,8 @@ class Function:
         options: names of arguments that are given as ``name=value``.
         prepare: reads literal arguments.
         takes_message: the message comes before the arguments.
+        is_flushed: it looks at values of the message: changed ones are written first.
         is_fresh: what it returns is nobody else's: it need not be copied.
-        changes: it changes the variable or item that its first argument names.
 
     """
 
@@ -70,8 +75,8 @@ class Function:
     options: tuple[str, ...] = ()
     prepare: Callable[[Call], Prepared] | None = None
     takes_message: bool = False
+    is_flushed: bool = False
     is_fresh: bool = True
-    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

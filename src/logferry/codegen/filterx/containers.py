@@ -9,6 +9,8 @@ from logferry.codegen.filterx.operators import same
 from logferry.codegen.filterx.values import (
     UNSET,
     Failure,
+    Frozen,
+    FrozenList,
     Labels,
     Moment,
     copied,
@@ -27,7 +29,7 @@ def _dict(value: Any = UNSET) -> dict[str, Any]:
         return {}
     if type(value) is dict:
         return value
-    if type(value) is Labels:
+    if isinstance(value, dict):
         return dict(value)
     found = loaded_json(value) if type(value) in {str, bytes} else value
     if type(found) is dict:
@@ -41,7 +43,7 @@ def _list(value: Any = UNSET) -> list[Any]:
         return []
     if type(value) is list:
         return value
-    if type(value) is tuple:
+    if type(value) in {tuple, FrozenList}:
         return list(value)
     found = loaded_json(value) if type(value) in {str, bytes} else value
     if type(found) is list:
@@ -57,7 +59,7 @@ def _len(value: Any) -> int:
     kind = type(value)
     if kind is str:
         return len(value) if value.isascii() else len(raw(value))
-    if kind in {bytes, dict, list, tuple, Labels}:
+    if kind in {bytes, dict, list, tuple, Labels, Frozen, FrozenList}:
         return len(value)
     raise Failure(f"a {type_name(value)} has no length")
 

@@ -498,7 +498,14 @@ class ExpressionWriter:
             raise _unknown(node)
         check_arguments(function, node)
         prepared = self._prepared(function, node)
-        codes = self.values([*prepared.arguments, *prepared.keywords.values()])
+        if function.is_flushed:
+            self.writer.flush()
+        if prepared.is_lenient:
+            first, *rest = prepared.arguments
+            codes = [self.writer.atom(self.value(first))]
+            codes += [self._lenient(item) for item in rest]
+        else:
+            codes = self.values([*prepared.arguments, *prepared.keywords.values()])
         count = len(prepared.arguments)
         arguments = codes[:count]
         arguments += [
@@ -509,6 +516,9 @@ class ExpressionWriter:
             arguments.insert(0, "m")
         bound = self.writer.function(prepared.function, f"fx_{node.name}")
         return f"{bound}({', '.join(arguments)})"
+
+    def _lenient(self, node: Expression) -> str:
+        return self.value(node) if isinstance(node, Literal) else self.attempt(node)
 
     def _prepared(self, function: Function, node: FunctionCall) -> Prepared:
         if function.prepare is not None:

@@ -77,17 +77,18 @@ def plus(left: Any, right: Any) -> Any:
     elif kind is int or kind is float:
         if type(right) in _NUMBERS:
             return _checked(left + right)
-    elif kind is list or kind is tuple:
-        if type(right) in {list, tuple}:
-            return [*copied(left), *copied(right)]
-    elif kind is dict or kind is Labels:
+    elif isinstance(left, dict):
         if isinstance(right, dict):
-            return kind({**copied(left), **copied(right)})
-    elif kind is bytes:
-        if type(right) is bytes:
-            return left + right
-    elif kind is Moment and type(right) in _NUMBERS:
-        return left._replace(unix_us=left.unix_us + _microseconds(right))
+            union = {**copied(left), **copied(right)}
+            return Labels(union) if kind is Labels else union
+    elif kind is Moment:
+        if type(right) in _NUMBERS:
+            return left._replace(unix_us=left.unix_us + _microseconds(right))
+    elif isinstance(left, list | tuple):
+        if isinstance(right, list | tuple) and type(right) is not Moment:
+            return [*copied(left), *copied(right)]
+    elif kind is bytes and type(right) is bytes:
+        return left + right
     raise _cannot("add", left, right)
 
 
@@ -116,7 +117,8 @@ def _checked(value: Any) -> Any:
 
 def plus_in_place(left: Any, right: Any) -> Any:
     """``left += right`` of a variable, whose container is nobody else's."""
-    if type(left) is list and type(right) in {list, tuple}:
+    is_row = isinstance(right, list | tuple) and type(right) is not Moment
+    if type(left) is list and is_row:
         left.extend(copied(right))
         return left
     if type(left) is dict and isinstance(right, dict):
@@ -257,8 +259,7 @@ def text_compared(left: Any, operator: str, right: Any) -> bool:
 
 def contains(member: Any, container: Any) -> bool:
     """``member in container``."""
-    kind = type(container)
-    if kind is list or kind is tuple:
+    if isinstance(container, list | tuple):
         return any(same(member, item) for item in container)
     if isinstance(container, dict):
         return as_key(member) in container
@@ -318,20 +319,19 @@ def _index(value: Any, count: int, *, can_append: bool = False) -> int:
 def item(container: Any, key: Any) -> Any:
     """``container[key]``."""
     kind = type(container)
-    if kind is dict or kind is Labels:
+    if kind is dict or isinstance(container, dict):
         found = container.get(as_key(key), UNSET)
         if found is UNSET:
             raise Failure(f"there is no key {key!r}")
         return found
-    if kind is list or kind is tuple:
+    if isinstance(container, list | tuple) and kind is not Moment:
         return container[_index(key, len(container))]
     raise Failure(f"a {type_name(container)} has no items")
 
 
 def attribute(container: Any, key: str) -> Any:
     """``container.key``."""
-    kind = type(container)
-    if kind is dict or kind is Labels:
+    if isinstance(container, dict):
         found = container.get(key, UNSET)
         if found is not UNSET:
             return found
@@ -341,10 +341,9 @@ def attribute(container: Any, key: str) -> Any:
 
 def has_item(container: Any, key: Any) -> bool:
     """Whether there is ``container[key]``."""
-    kind = type(container)
-    if kind is dict or kind is Labels:
+    if isinstance(container, dict):
         return type(key) is str and key in container
-    if kind is list or kind is tuple:
+    if isinstance(container, list | tuple):
         count = len(container)
         return type(key) is int and -count <= key < count
     return False

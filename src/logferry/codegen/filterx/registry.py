@@ -5,12 +5,27 @@ from __future__ import annotations
 from logferry.codegen.filterx.calls import Function
 from logferry.codegen.filterx.casts import CASTS
 from logferry.codegen.filterx.containers import CONTAINERS
+from logferry.codegen.filterx.dates import DATES
+from logferry.codegen.filterx.event_formats import EVENT_FORMATS
+from logferry.codegen.filterx.message import MESSAGE
 from logferry.codegen.filterx.patterns import PATTERNS
+from logferry.codegen.filterx.records import RECORDS
 from logferry.codegen.filterx.texts import TEXTS
+from logferry.codegen.filterx.xml import XML
 
 __all__ = ["ELSEWHERE", "FUNCTIONS"]
 
-FUNCTIONS: dict[str, Function] = {**CASTS, **CONTAINERS, **PATTERNS, **TEXTS}
+FUNCTIONS: dict[str, Function] = {
+    **CASTS,
+    **CONTAINERS,
+    **DATES,
+    **EVENT_FORMATS,
+    **MESSAGE,
+    **PATTERNS,
+    **RECORDS,
+    **TEXTS,
+    **XML,
+}
 """Functions that take values."""
 
 _PROTOBUF = "there is no protobuf here: format_json() prints a dict"

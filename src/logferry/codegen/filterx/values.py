@@ -37,6 +37,8 @@ __all__ = [
     "NETWORKS",
     "UNSET",
     "Failure",
+    "Frozen",
+    "FrozenList",
     "Labels",
     "Moment",
     "copied",
@@ -96,6 +98,14 @@ class Labels(dict[str, Any]):
     """``metrics_labels``."""
 
 
+class Frozen(dict[str, Any]):
+    """A dict that many messages share: it is never changed, and never copied."""
+
+
+class FrozenList(list[Any]):
+    """The same of a list."""
+
+
 _NAMES: dict[type, str] = {
     str: "string",
     int: "integer",
@@ -108,6 +118,8 @@ _NAMES: dict[type, str] = {
     list: "list",
     tuple: "tuple",
     Labels: "metrics_labels",
+    Frozen: "dict",
+    FrozenList: "list",
     IPv4Address: "ip",
     IPv6Address: "ip",
     IPv4Network: "subnet",
@@ -134,7 +146,9 @@ def is_true(value: Any) -> bool:
     return bool(value)
 
 
-_ALWAYS_TRUE = frozenset({dict, list, tuple, Labels, *ADDRESSES, *NETWORKS})
+_ALWAYS_TRUE = frozenset(
+    {dict, list, tuple, Labels, Frozen, FrozenList, *ADDRESSES, *NETWORKS}
+)
 
 
 def copied(value: Any) -> Any:

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
-__all__ = ["CsvOptions", "make_csv"]
+__all__ = ["DIALECTS", "CsvOptions", "CsvReader", "make_csv"]
 
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
-_DIALECTS = (
+DIALECTS = (
     "escape-none",
     "escape-double-char",
     "escape-backslash",
     "escape-backslash-with-sequences",
 )
+"""How a quote may be escaped."""
 
 
 class CsvOptions(ParserOptions):
@@ -40,12 +41,12 @@ class CsvOptions(ParserOptions):
     columns = Option(Columns(), (), doc="Names of the columns, with optional types.")
     prefix = Option(TextKind(), "", doc="Put before every name.")
     delimiters = Option(Delimiters(), (" ",), doc="What separates fields.")
-    dialect = Option(Enum(_DIALECTS), "escape-none", doc="How a quote is escaped.")
+    dialect = Option(Enum(DIALECTS), "escape-none", doc="How a quote is escaped.")
     quote_pairs = Option(TextKind(), "\"\"''", doc="Opening and closing quotes.")
     quotes = Option(TextKind(), "", doc="Quotes that open and close alike.")
     null = Option(TextKind(), "", doc="A value that means that there is none.")
     flags = Option(
-        Flags(("greedy", "strip-whitespace", "drop-invalid", *_DIALECTS[:3])),
+        Flags(("greedy", "strip-whitespace", "drop-invalid", *DIALECTS[:3])),
         frozenset[str](),
         doc="How fields are read.",
     )
@@ -71,10 +72,12 @@ class CsvOptions(ParserOptions):
 def make_csv(options: CsvOptions, context: MacroContext) -> ParserFunction:
     """Return the parser."""
     del context
-    return _CsvParser(options)
+    return CsvReader(options)
 
 
-class _CsvParser:
+class CsvReader:
+    """Takes texts apart, into fields or into a message."""
+
     def __init__(self, options: CsvOptions) -> None:
         flags = options.flags
         self._columns = tuple(
@@ -85,7 +88,7 @@ class _CsvParser:
         self._delimiter = re.compile(b"|".join(map(re.escape, self._delimiters)))
         self._closing = _quotes(options)
         self._dialect = next(
-            (name for name in _DIALECTS if name in flags), options.dialect
+            (name for name in DIALECTS if name in flags), options.dialect
         )
         self._is_greedy = "greedy" in flags and bool(self._columns)
         # Without flags() spaces around columns do not count.
@@ -108,7 +111,13 @@ class _CsvParser:
         names = tuple(name for name, kind in self._columns if name and not kind)
         self._names = names if len(names) == len(self._columns) else ()
 
+    def fields(self, text: bytes) -> list[bytes]:
+        """Return the fields of ``text``."""
+        fields = self._split(text)
+        return self._scan(text) if fields is None else fields
+
     def __call__(self, message: Message, text: bytes) -> bool:
+        """Take ``text`` apart into ``message``; false when it does not fit."""
         fields = self._split(text)
         if fields is None:
             fields = self._scan(text)

@@ -109,9 +109,11 @@ _UNIX_DIGITS_MAX = 11
 
 
 class DateReader:
-    """Reads dates of one format."""
+    """Reads dates of one format; ``is_whole``: nothing may follow them."""
 
-    def __init__(self, format_: str, zone: Zone | None) -> None:
+    def __init__(
+        self, format_: str, zone: Zone | None, *, is_whole: bool = True
+    ) -> None:
         self._zone = zone
         for letter, long in _LONG.items():
             format_ = format_.replace(f"%{letter}", long)
@@ -128,7 +130,8 @@ class DateReader:
                 else:
                     piece = re.escape(char.encode())
                 pattern += piece
-            self._match = re.compile(pattern).fullmatch
+            known = re.compile(pattern)
+            self._match = known.fullmatch if is_whole else known.match
         except (KeyError, re.error) as error:
             raise PatternError(f"cannot read the date format '{format_}'") from error
 

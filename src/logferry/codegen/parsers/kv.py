@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
     from logferry.message.model import Message
 
-__all__ = ["AuditOptions", "KvOptions", "make_audit", "make_kv"]
+__all__ = ["AuditOptions", "KvOptions", "KvScanner", "make_audit", "make_kv"]
 
 _escape = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
@@ -62,7 +62,7 @@ class AuditOptions(ParserOptions):
 def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
     """Return the parser."""
     del context
-    scan = _Scanner(options.value_separator, options.pair_separator)
+    scan = KvScanner(options.value_separator, options.pair_separator)
     prefix, stray_name = options.prefix, options.extract_stray_words_into
     plain, names = _Plain(options), Names(prefix)
 
@@ -86,7 +86,7 @@ def make_kv(options: KvOptions, context: MacroContext) -> ParserFunction:
 def make_audit(options: AuditOptions, context: MacroContext) -> ParserFunction:
     """Return the parser of Linux audit records."""
     del context
-    scan = _Scanner("=", "")
+    scan = KvScanner("=", "")
 
     def parse(message: Message, text: bytes) -> bool:
         for name, value, is_quoted in scan(text, []):
@@ -154,7 +154,7 @@ class _Plain:
         return self._all(text) if self._whole(text) else None
 
 
-class _Scanner:
+class KvScanner:
     """Finds pairs from left to right."""
 
     def __init__(self, value_separator: str, pair_separator: str) -> None:
