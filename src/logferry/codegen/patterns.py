@@ -149,7 +149,10 @@ def _regex(
     if not is_whole and needs_pcre(text, ignores_case=ignores_case, is_utf8=is_utf8):
         try:
             regex = PcrePattern(
-                _bytes(text), ignores_case=ignores_case, is_utf8=is_utf8
+                _bytes(text),
+                ignores_case=ignores_case,
+                is_utf8=is_utf8,
+                repeats_names="dupnames" in flags,
             )
         except PcreError as error:
             raise PatternError(f"the pattern does not compile: {error}") from error

@@ -19,6 +19,7 @@ from logferry.limits import PATTERN_STEPS_MAX
 __all__ = ["PcreError", "PcrePattern", "needs_pcre"]
 
 _named_group = re.compile(r"\(\?<(?![=!])")
+_group_name = re.compile(rb"(?<!\\)\(\?P?<([A-Za-z_]\w*)>")
 _possessive = re.compile(r"[?*+}]\+")
 _KNOWS_POSSESSIVE = sys.version_info >= (3, 11, 5)
 """Before, possessive groups match wrongly (gh-106052)."""
@@ -32,13 +33,45 @@ class PcreError(Exception):
     """PCRE2 cannot compile the pattern; the text says why."""
 
 
+class _NamedMatch:
+    """A match with groups of the same name: the one that took part counts."""
+
+    def __init__(self, match: Any, repeated: Mapping[str, list[str]]) -> None:
+        self._match = match
+        self._repeated = repeated
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._match, name)
+
+    def __getitem__(self, group: int | str) -> Any:
+        return self._match[group]
+
+    def groupdict(self) -> dict[str, bytes | None]:
+        """Return the groups by the names that the pattern gives them."""
+        groups: dict[str, bytes | None] = self._match.groupdict()
+        for name, others in self._repeated.items():
+            values = [groups[name], *(groups.pop(other) for other in others)]
+            groups[name] = next((value for value in values if value is not None), None)
+        return groups
+
+
 class PcrePattern:
     """A compiled pattern with the methods of ``re.Pattern`` that we use."""
 
-    def __init__(self, text: bytes, *, ignores_case: bool, is_utf8: bool) -> None:
+    def __init__(
+        self,
+        text: bytes,
+        *,
+        ignores_case: bool,
+        is_utf8: bool,
+        repeats_names: bool = False,
+    ) -> None:
         import pcre2  # late: few configurations need it
 
         flags = (pcre2.I if ignores_case else 0) | (pcre2.U if is_utf8 else 0)
+        self._repeated: dict[str, list[str]] = {}
+        if repeats_names:
+            text = self._with_names_of_their_own(text)
         limited = b"(*LIMIT_MATCH=%d)" % PATTERN_STEPS_MAX + text
         try:
             self._pattern = pcre2.compile(limited, flags)
@@ -50,9 +83,25 @@ class PcrePattern:
     def search(self, text: bytes) -> Any:
         """Return a match, or ``None``: also at the limit, and for bad UTF-8."""
         try:
-            return self._pattern.search(text)
+            match = self._pattern.search(text)
         except self._failure:
             return None
+        return _NamedMatch(match, self._repeated) if match and self._repeated else match
+
+    def _with_names_of_their_own(self, text: bytes) -> bytes:
+        """Give groups of one name (``dupnames``) different ones, and remember them."""
+        seen: dict[str, int] = {}
+
+        def renamed(found: re.Match[bytes]) -> bytes:
+            name = found[1].decode()
+            count = seen[name] = seen.get(name, 0) + 1
+            if count == 1:
+                return found[0]
+            other = f"{name}__{count}"
+            self._repeated.setdefault(name, []).append(other)
+            return b"(?<%s>" % other.encode()
+
+        return _group_name.sub(renamed, text)
 
     def sub(self, replacement: Any, text: bytes, count: int = 0) -> bytes:
         """Return ``text`` with matches replaced; unchanged when that fails."""

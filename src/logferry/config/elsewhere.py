@@ -10,7 +10,7 @@ from functools import cache
 
 from logferry.config.sources import LIBRARY, read_source
 
-__all__ = ["ELSEWHERE", "INSTEAD_OF_FILTERX", "library_names"]
+__all__ = ["ELSEWHERE", "INSTEAD", "INSTEAD_OF_FILTERX", "library_names", "remedy"]
 
 INSTEAD_OF_FILTERX = (
     "another language: 'Instead of filterx' in docs/config/language.md shows what "
@@ -21,35 +21,53 @@ INSTEAD_OF_FILTERX = (
 ELSEWHERE = {
     "source": frozenset(
         """
-        arr-internal axosyslog-otlp darwin-oslog darwin-oslog-stream darwinosl
-        ehttp elasticsearch-bulk example-diskq-source example-random-generator jellyfin
-        kubernetes lidarr linux-audit mbox mqtt nodejs openbsd opentelemetry osquery
-        pacct pihole-ftl prowlarr python python-fetcher python-http qbittorrent radarr
-        random-choice-generator readarr snmptrap sonarr splunk-hec sun-stream
-        sun-streams syslog-ng-otlp systemd-journal webhook whisparr
+        axosyslog-otlp darwin-oslog darwin-oslog-stream darwinosl
+        ehttp elasticsearch-bulk example-diskq-source example-random-generator
+        hypr-app-audit-trail hypr-audit-trail kubernetes mqtt openbsd opentelemetry
+        pacct python-fetcher python-http random-choice-generator
+        s-kubernetes snmptrap splunk-hec sun-stream sun-streams syslog-ng-otlp
+        systemd-journal webhook webhook-json
         """.split()  # noqa: SIM905 - reads better
     ),
     "destination": frozenset(
         """
-        amqp arrow-flight axosyslog-otlp azure-monitor bigquery clickhouse collectd
-        elasticsearch-datastream elasticsearch2 example-destination google-pubsub
-        google-pubsub-grpc graphite hdfs java kafka kafka-c mongodb mqtt opentelemetry
-        osquery pseudofile python redis riemann smtp snmp sql stomp sumologic-syslog
-        syslog-ng-otlp
+        amqp arrow-flight axosyslog-otlp azure-monitor azure-monitor-builtin
+        azure-monitor-custom bigquery clickhouse elasticsearch elasticsearch2
+        example-destination google-pubsub google-pubsub-grpc hdfs java kafka kafka-c
+        logstore mongodb mqtt opentelemetry pseudofile redis riemann s3 smtp snmp sql
+        stomp syslog-ng-otlp
         """.split()  # noqa: SIM905 - reads better
     ),
     "parser": frozenset(
         """
-        app-parser app-transform checkpoint-parser cisco-parser cisco-timestamp-parser
-        cisco-triplet-parser db-parser extract-solaris-msgid fortigate-parser geoip2
-        iptables-parser jellyfin linux-audit-parser
-        mariadb-audit-parser netskope-parser opentelemetry panos-parser pihole-ftl
-        postgresql-csvlog-parser python qbittorrent snmptrapd-parser sudo-parser
-        websense-parser windows-eventlog-parser windows-eventlog-xml-parser
+        app-transform geoip opentelemetry snmptrapd-parser windows-eventlog-parser
         """.split()  # noqa: SIM905 - reads better
     ),
 }
 """Names by context; what has been added to logferry since is found before."""
+
+
+INSTEAD = {
+    ("source", "systemd-journal"): "write system(), and ForwardToSyslog=yes in "
+    "journald.conf",
+    ("source", "pacct"): "program() can run lastcomm",
+    ("source", "webhook"): "python() can serve HTTP",
+    ("source", "webhook-json"): "python() can serve HTTP",
+    ("destination", "elasticsearch"): "write elasticsearch-http()",
+    ("destination", "elasticsearch2"): "write elasticsearch-http()",
+    ("destination", "logstore"): "write file()",
+    ("destination", "smtp"): "program() can run a mailer",
+    ("destination", "google-pubsub"): "http() has cloud-auth(gcp())",
+    ("destination", "azure-monitor"): "http() has cloud-auth(azure())",
+    ("destination", "pseudofile"): "write file()",
+    ("parser", "geoip"): "write geoip2()",
+}
+"""What does the same, or nearly so; for most others there is ``python()``."""
+
+
+def remedy(kind: str, name: str) -> str:
+    """Return what to write instead of a driver that is not here."""
+    return INSTEAD.get((kind, name)) or f"a {kind} python() can do its work"
 
 
 @cache

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.config.diagnostics import Diagnostics, did_you_mean
-from logferry.config.elsewhere import ELSEWHERE, library_names
+from logferry.config.elsewhere import ELSEWHERE, library_names, remedy
 from logferry.config.filters import parse_filter
 from logferry.config.filterx.options import FilterxOptions
 from logferry.config.filterx.parse import parse_filterx
@@ -476,7 +476,9 @@ class Resolver:
         if not self.has_library and (kind, name) in library_names():
             hint = 'it is in the library: write @include "scl.conf" first'
         elif name in ELSEWHERE.get(kind, ()):
-            hint = "syslog-ng or AxoSyslog has it, logferry has not"
+            hint = (
+                f"syslog-ng or AxoSyslog has it, logferry has not: {remedy(kind, name)}"
+            )
         else:
             blocks = list(self.block_names.get(kind, ()))
             blocks += [item for context, item in library_names() if context == kind]

@@ -76,3 +76,12 @@ def test_a_pattern_that_nobody_can_read_is_an_error() -> None:
 
 def test_a_glob_knows_no_brackets() -> None:
     assert glob_to_regex("[a]*?") == r"(?s:\[a\].*.)\Z"
+
+
+def test_groups_of_one_name_have_the_value_of_the_one_that_took_part() -> None:
+    flags = frozenset({"dupnames", "store-matches"})
+    pattern = compile_pattern("(?<id>[0-9]+);|#(?<id>[a-z]+)", "pcre", flags)
+    assert pattern.search(b"12;").groupdict() == {"id": b"12"}
+    assert pattern.search(b"#ab").groupdict() == {"id": b"ab"}
+    assert pattern.search(b"#ab").group(0) == b"#ab"
+    assert pattern.search(b"none") is None

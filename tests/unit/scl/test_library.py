@@ -68,9 +68,18 @@ def test_splunk_gets_events_without_empty_fields() -> None:
     assert json.loads(body(driver)) == {
         "time": "1795226400.000",
         "index": "main",
+        "source": "axosyslog",
+        "sourcetype": "nix:syslog",
         "host": "web",
         "event": TEXT,
     }
+
+
+def test_splunk_gets_fields_of_an_event_beside_it() -> None:
+    driver = 'splunk-hec-event(url("https://x:8088") token("t") fields("host=$HOST a.b=$PID"))'
+    found = json.loads(body(driver))
+    assert found["host"] == "web"
+    assert found["fields"] == {"host": "web", "a.b": "7"}
 
 
 def test_splunk_raw_carries_in_its_url_what_all_lines_share() -> None:
@@ -114,14 +123,38 @@ def test_sumologic_gets_lines() -> None:
     assert body(driver) == TEXT.encode() + b"\n"
 
 
+def test_sumologic_gets_fields_as_json_by_default() -> None:
+    found = json.loads(body('sumologic-http(collector("c") deployment("us2"))'))
+    assert found["MESSAGE"] == TEXT
+    assert "SOURCE" not in found
+
+
+def test_sumologic_gets_syslog_with_its_token() -> None:
+    driver = 'sumologic-syslog(token("t") deployment("eu") tls(peer-verify(no)))'
+    assert body(driver) == (
+        b'<34>1 2026-11-21T02:00:00+00:00 web app 7 - [t tag="tag"] '
+        + TEXT.encode()
+        + b"\n"
+    )
+
+
+def test_a_data_stream_gets_documents_to_create() -> None:
+    driver = (
+        'elasticsearch-datastream(url("http://x/_bulk") record("--key PROGRAM x=$PID"))'
+    )
+    action, document = body(driver).splitlines()
+    assert json.loads(action) == {"create": {}}
+    assert json.loads(document) == {"PROGRAM": "app", "x": "7"}
+
+
 def test_slack_gets_the_colour_of_the_severity() -> None:
-    (found,) = json.loads(body('slack(hook-url("http://x/"))'))["attachments"]
+    found = json.loads(body('slack(hook-url("http://x/"))').rstrip(b","))
     assert (found["text"], found["color"]) == (TEXT, "#E74C3C")
 
 
 def test_telegram_gets_an_encoded_form() -> None:
     found = body('telegram(bot-id("1") chat-id("2"))')
-    assert b"&chat_id=2&text=say%20%22hi%22%20%5C%20there" in found
+    assert b"&chat_id=2&&text=say%20%22hi%22%20%5C%20there" in found
 
 
 def test_discord_gets_a_name_and_a_text_cut_to_size() -> None:
@@ -152,14 +185,14 @@ def test_loggly_and_logmatic_begin_as_their_services_demand() -> None:
         + TEXT.encode()
         + b"\n"
     )
-    token, _, rest = body('logmatic(token("t"))').partition(b" ")
-    assert token == b"t"
-    assert json.loads(rest)["message"] == TEXT
+    assert body('logmatic(token("t"))') == (
+        b"t <34>1 2026-11-21T02:00:00+00:00 web app 7 - - " + TEXT.encode() + b"\n"
+    )
 
 
 def test_ewmm_carries_all_fields() -> None:
     header, _, rest = body('syslog-ng(server("x"))').partition(b" {")
-    assert header == b"<34>1 2026-11-21T02:00:00+00:00 relay @syslog-ng - - -"
+    assert header == b"<34>1 2026-11-21T02:00:00.000+00:00 relay @syslog-ng - - -"
     found = json.loads(b"{" + rest)
     assert (found["HOST"], found["PROGRAM"], found["MESSAGE"]) == ("web", "app", TEXT)
 
@@ -291,3 +324,10 @@ def test_loki_says_which_ways_to_connect_there_are() -> None:
         '@include "scl.conf"\ndestination d { loki(url("x") auth(adc())); };'
     )
     assert "auth() is insecure() or tls() here, not adc()" in only
+
+
+def test_card_numbers_may_become_a_text_of_ones_own() -> None:
+    driver = 'file("/x" template("$MSG\\n"))'
+    mask = 'rewrite { credit-card-mask(template("<card ${2}>")); };'
+    found = sent(driver, CARDS % b"pay 5542043004559005 now", mask)
+    assert found == [[b"pay <card 9005> now\n"]]

@@ -41,6 +41,7 @@ _DEFAULT_LABELS = (
 )
 
 
+_SELECTING = frozenset({"exclude", "key", "rekey", "scope"})
 _STEPS = frozenset(
     {"add-prefix", "lower", "replace-prefix", "shift", "shift-levels", "upper"}
 )
@@ -136,13 +137,53 @@ class MapValuePairsOptions(ParserOptions):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LabelWords:
+    """Labels as they are written: pairs, and words that select values."""
+
+    pairs: tuple[tuple[str, TemplateText], ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """``"name" => "template"``, and what selects values in the way of value-pairs."""
+
+    title: str = TemplatePairs().title
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> LabelWords | None:
+        """Return the labels."""
+        pairs: list[Argument] = []
+        words: list[str] = []
+        for argument in arguments:
+            if not isinstance(argument, Call) or argument.name not in _SELECTING:
+                pairs.append(argument)
+                continue
+            kind = Selected(f"--{argument.name}")
+            found = kind.read(argument.arguments, argument.span, scope)
+            if found is None:
+                return None
+            words += found
+        if words and not pairs:
+            return LabelWords((), tuple(words))
+        templates = TemplatePairs().read(pairs, span, scope)
+        return None if templates is None else LabelWords(templates, tuple(words))
+
+
 class MetricsProbeOptions(ParserOptions):
     """``metrics-probe()``."""
 
     title = "parser metrics-probe"
 
     key = Option(TextKind(), "classified_events_total", doc="Name of the counter.")
-    labels = Option(TemplatePairs(), _NO_PAIRS, doc="Labels and their values.")
+    labels = Option(
+        Labels(),
+        LabelWords((), ()),
+        doc="Labels and their values; key(), rekey(), exclude() and scope() take them "
+        "from values of the message.",
+    )
     increment = Option[TemplateText | None](
         Template(), None, doc="What is added for each message; the default is 1."
     )
@@ -181,8 +222,9 @@ def make_metrics_probe(
     options: MetricsProbeOptions, context: MacroContext
 ) -> ParserFunction:
     """Return the parser. Raises ``TemplateError``."""
-    given = [(name, template.text) for name, template in options.labels]
-    if not given and "key" not in options.given:
+    given = [(name, template.text) for name, template in options.labels.pairs]
+    words = options.labels.words
+    if not given and not words and "key" not in options.given:
         given = list(_DEFAULT_LABELS)
     labels = [
         (name, template_function(TemplateText(text, options.span), context))
@@ -193,6 +235,9 @@ def make_metrics_probe(
         if options.increment is None
         else template_function(options.increment, context)
     )
+    selected = None
+    if words:
+        selected = pairs_of(Function("metrics-probe", (), words)).readers(context)
     metrics, key, level = context.metrics, options.key, options.level
 
     def parse(message: Message, text: bytes) -> bool:
@@ -207,6 +252,9 @@ def make_metrics_probe(
             name: value_of(message).decode("utf-8", "replace")
             for name, value_of in labels
         }
+        if selected is not None:
+            for name, value, _ in selected(message):
+                values[name] = value.decode("utf-8", "replace")
         values = {name: value for name, value in values.items() if value}
         counter = metrics.counter(key, values, level=level, dynamic=True)
         counter.add(amount)

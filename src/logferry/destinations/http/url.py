@@ -39,7 +39,7 @@ _url = re.compile(
 )
 
 
-_without_scheme = re.compile(r"[A-Za-z0-9.-]+:\d+(?:/.*)?", re.DOTALL)
+_without_scheme = re.compile(r"[A-Za-z0-9._-]+:\d+(?:/.*)?", re.DOTALL)
 
 
 class TemplateInPlace(ValueError):

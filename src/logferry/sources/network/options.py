@@ -101,6 +101,12 @@ class InetSourceOptions(ReaderOptions, InetSocketOptions):
     dynamic_window_realloc_ticks = Option(
         Integer(minimum=0), 5, doc="Looks between two new divisions of the window."
     )
+    ebpf = Option(
+        Block(EbpfOptions),
+        None,
+        doc="How the kernel spreads datagrams over sockets.",
+        no_effect="it spreads them by sender; use so-reuseport(yes) and --processes",
+    )
 
 
 class NetworkSourceOptions(InetSourceOptions):
@@ -139,13 +145,6 @@ class UdpSourceOptions(InetSourceOptions):
     """``udp()`` and ``udp6()``: the old names of ``network(transport(udp))``."""
 
     title = "source udp"
-
-    ebpf = Option(
-        Block(EbpfOptions),
-        None,
-        doc="How the kernel spreads datagrams over sockets.",
-        no_effect="it spreads them by sender; use so-reuseport(yes) and --processes",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,3 +105,7 @@ def test_host_names_of_all_alphabets_are_sent_as_the_dns_has_them():
 def test_an_address_with_a_port_needs_no_scheme() -> None:
     assert UrlTemplate("127.0.0.1:8080/logs").base == "http://127.0.0.1:8080"
     assert UrlTemplate("logs.example:9200").base == "http://logs.example:9200"
+
+
+def test_a_name_with_a_port_is_a_url_of_http():
+    assert UrlTemplate("my_service:9200/x").base == "http://my_service:9200"
