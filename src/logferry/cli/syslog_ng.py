@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-p", "--pidfile", default=paths.PID_FILE, help="pid file")
     add("-s", "--syntax-only", action="store_true", help="only check the file")
     add("-Q", "--preprocess-into", metavar="FILE", help="write the expanded file")
+    add("--metrics-registry", action="store_true", help="print the counters' names")
     add("--config-id", action="store_true", help="print the configuration's id")
     add("--check-startup", action="store_true", help="start, then exit")
     add("-F", "--foreground", action="store_true", help="do not go background")
@@ -94,6 +95,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.version:
         sys.stdout.write(_VERSION)
+        return 0
+    if options.metrics_registry:
+        from logferry.telemetry.names import METRIC_NAMES
+
+        sys.stdout.writelines(f"syslogng_{name}\n" for name in METRIC_NAMES)
         return 0
     if options.interactive:
         sys.stderr.write("syslog-ng: there is no interactive mode here\n")
