@@ -23,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.message.batch import Receipt
+from logferry.queues.columns import from_column, to_column
 from logferry.queues.refusal import connect_readonly, is_disk_at_fault
 from logferry.queues.set_aside import is_damage, set_aside
 from logferry.records import record
@@ -337,11 +338,11 @@ def _insert(connection: sqlite3.Connection, letter: DeadLetter) -> None:
         " last_ns = excluded.last_ns, tries = tries + excluded.tries, is_replayed = 0",
         (
             digest.digest(),
-            letter.destination,
-            letter.key,
+            to_column(letter.destination),
+            to_column(letter.key),
             letter.reason,
-            letter.response,
-            letter.target,
+            to_column(letter.response),
+            to_column(letter.target),
             letter.at,
             letter.at,
             letter.tries,
@@ -364,7 +365,16 @@ def read_letters(
         for row in connection.execute(
             f"SELECT {_COLUMNS} FROM letters ORDER BY id"  # noqa: S608 - our own names
         ):
-            letter = SavedLetter(*row)
+            number, name, key, reason, response, target, *rest = row
+            letter = SavedLetter(
+                number,
+                from_column(name),
+                from_column(key),
+                reason,
+                from_column(response),
+                from_column(target),
+                *rest,
+            )
             if wanted is not None and letter.id not in wanted:
                 continue
             if not destination or letter.destination == destination:

@@ -21,6 +21,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from logferry.queues.columns import from_column, to_column
 from logferry.queues.refusal import connect_readonly, is_disk_at_fault
 from logferry.queues.set_aside import is_damage, set_aside
 from logferry.records import record
@@ -106,7 +107,7 @@ class SqliteState:
     def _load(self) -> sqlite3.Connection:
         connection = _connect(self.path)
         try:
-            self._values = dict(connection.execute("SELECT key, value FROM entries"))
+            self._values = _entries(connection)
         except BaseException:
             connection.close()
             raise
@@ -117,7 +118,7 @@ class SqliteState:
         if not self.path.exists() or not self.path.stat().st_size:
             return {}
         with contextlib.closing(connect_readonly(self.path)) as connection:
-            return dict(connection.execute("SELECT key, value FROM entries"))
+            return _entries(connection)
 
     def get(self, key: str) -> bytes | None:
         """Return what was last put under ``key``."""
@@ -159,7 +160,7 @@ class SqliteState:
 
     async def _save(self) -> bool:
         changed, self._changed = self._changed, set()
-        changes = [(key, self._values.get(key)) for key in changed]
+        changes = [(to_column(key), self._values.get(key)) for key in changed]
         try:
             await asyncio.to_thread(self._write, changes)
         except sqlite3.Error as error:
@@ -168,7 +169,7 @@ class SqliteState:
             return False
         return True
 
-    def _write(self, changes: list[tuple[str, bytes | None]]) -> None:
+    def _write(self, changes: list[tuple[str | bytes, bytes | None]]) -> None:
         if self._connection is None:
             self._connection = _connect(self.path)
         connection = self._connection
@@ -208,6 +209,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _entries(connection: sqlite3.Connection) -> dict[str, bytes]:
+    rows = connection.execute("SELECT key, value FROM entries")
+    return {from_column(key): value for key, value in rows}
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

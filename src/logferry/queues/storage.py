@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptRecord, QueueError, StorageFailed
+from logferry.queues.columns import from_column, to_column
 from logferry.queues.refusal import connect_readonly
 from logferry.queues.rows import Row, decode_ranges, encode_ranges
 from logferry.queues.set_aside import is_damage
@@ -285,11 +286,11 @@ class Storage:
     def _open_meta(self) -> Totals:
         """Return the totals; count the rows when nobody wrote them down correctly."""
         row = self._connection.execute("SELECT * FROM meta WHERE id = 1").fetchone()
-        if row is None or row[6] != meta_checksum(*row[1:6]):
+        if row is None or row[6] != meta_checksum(from_column(row[1]), *row[2:6]):
             is_new = row is None and self._head() is None
             totals = Totals() if is_new else self._count()
         else:
-            self.owner = self.owner or row[1]
+            self.owner = self.owner or from_column(row[1])
             totals = Totals(*row[2:5])
             self._check_count(totals)
         self.write_meta(totals)
@@ -337,7 +338,7 @@ class Storage:
         )
         self._connection.execute(
             "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?)",
-            (*values, meta_checksum(*values)),
+            (to_column(self.owner), *values[1:], meta_checksum(*values)),
         )
 
     def set_synchronous(self, is_synchronous: bool) -> None:
@@ -505,6 +506,6 @@ class Storage:
 def read_totals(connection: sqlite3.Connection) -> tuple[str, Totals, int] | None:
     """Return owner, totals and lowest number as written down, if they are sound."""
     row = connection.execute("SELECT * FROM meta WHERE id = 1").fetchone()
-    if row is None or row[6] != meta_checksum(*row[1:6]):
+    if row is None or row[6] != meta_checksum(from_column(row[1]), *row[2:6]):
         return None
-    return row[1], Totals(*row[2:5]), row[5]
+    return from_column(row[1]), Totals(*row[2:5]), row[5]

@@ -121,3 +121,16 @@ async def test_a_file_that_somebody_else_locks_is_not_set_aside(
         SqliteState(path, NullLog())
     blocker.close()
     assert not list(tmp_path.glob("*.damaged-*"))
+
+
+async def test_keys_may_be_names_of_files_in_any_encoding(tmp_path) -> None:
+    """One such name must not keep all others from being saved."""
+    keys = ["plain", "\udcff\udcfe", "new\nline", "\u00fc"]
+    state = SqliteState(tmp_path / "p", NullLog())
+    for key in keys:
+        state.put(key, key.encode("utf-8", "surrogateescape"))
+    state.put("\udcaa", b"gone")
+    state.delete("\udcaa")
+    await state.close()
+    found = await reopened(tmp_path / "p")
+    assert found == {key: key.encode("utf-8", "surrogateescape") for key in keys}

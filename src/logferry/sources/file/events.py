@@ -12,6 +12,7 @@ __all__ = [
     "FileNotFound",
     "FileNotReadable",
     "FileOpened",
+    "FileStale",
     "FileTruncated",
     "FilesExceeded",
     "InotifyUnavailable",
@@ -47,6 +48,21 @@ class FileOpened(Event):
     text: ClassVar[str] = "File source is read"
 
     filename: str
+    offset: int
+
+
+@record
+class FileStale(Event):
+    """The server of a network file system does not know an open file any more."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "File vanished from its server while it was read, what was written behind the"
+        " offset is lost"
+    )
+
+    filename: str
+    inode: int
     offset: int
 
 

@@ -5,10 +5,16 @@ Rotation by rename: the path names another inode. The old file is read to its en
 first, and stays open for :data:`LINGER_S` after its last byte, because programs go on
 writing to it until they are told of the rotation. After a restart a renamed file is
 found by its inode and first bytes among its neighbours, and read to its end too.
+
+Rotation by copy and truncation (``copytruncate``): what was not read before the cut is
+in the copy, which is found by its name, ours and something behind it, and by its first
+bytes. It takes the place of what was cut, and is read to its end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from logferry.sources.multi_line import TextFramer
     from logferry.syslog.framing import Frames
 
-__all__ = ["LINGER_S", "FollowedPath", "Piece"]
+__all__ = ["LINGER_S", "FileId", "FollowedPath", "Piece"]
 
 LINGER_S: Final = 10.0
 """How long a file is read on after it was renamed or removed and nothing came."""
@@ -41,9 +47,12 @@ Piece = tuple["Frames", Settlement, int]
 """Frames, whose they are, and where they end in their file."""
 
 
-def _nobody(device: int, inode: int) -> OpenedFile | None:
-    del device, inode
-    return None
+_COPY_HEAD_BYTES_MIN: Final = 32
+"""So many equal bytes at the beginning make a file the copy of another."""
+
+
+FileId = tuple[int, int]
+"""Device and inode."""
 
 
 class FollowedPath:
@@ -55,8 +64,8 @@ class FollowedPath:
         key: the name its position is persisted under.
         make_framer: makes what cuts the text into frames.
         on_advance: called when the position moved.
-        take_over: returns a file with this device and inode that another path of the
-            source followed under the name it had before, or ``None``.
+        owners: which path of the source follows a file, whatever its name is now;
+            shared by all of them.
 
     """
 
@@ -67,14 +76,14 @@ class FollowedPath:
         environment: Environment,
         make_framer: Callable[[], TextFramer],
         on_advance: Callable[[], None],
-        take_over: Callable[[int, int], OpenedFile | None] = _nobody,
+        owners: dict[FileId, FollowedPath] | None = None,
     ) -> None:
         self.path = path
         self.key = key
         self._environment = environment
         self._make_framer = make_framer
         self._on_advance = on_advance
-        self._take_over = take_over
+        self._owners = {} if owners is None else owners
         self._files: list[OpenedFile] = []  # oldest first
         self._complaint = ""
 
@@ -96,6 +105,8 @@ class FollowedPath:
 
     def _resume(self, mark: Mark, settlement: Settlement | None) -> None:
         descriptor = self._find(mark)
+        if descriptor is None:
+            descriptor = self._find_copy(mark)
         if descriptor is None:
             self._environment.log.emit(
                 events.PositionLost(self.path, mark.inode, mark.offset)
@@ -130,26 +141,50 @@ class FollowedPath:
 
     def _find(self, mark: Mark) -> int | None:
         """Open the marked file under its own name or that of a neighbour."""
-        folder = Path(self.path).parent
-        names = [self.path]
-        try:
-            with os.scandir(folder) as entries:
+        descriptor = _open_if_marked(self.path, mark)
+        if descriptor is not None:
+            return descriptor
+        names: list[str] = []
+        for folder in self._folders():
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
                 names += [
                     entry.path for entry in entries if entry.inode() == mark.inode
                 ]
-        except OSError:
-            return None
         for name in names:
             descriptor = _open_if_marked(name, mark)
             if descriptor is not None:
                 return descriptor
         return None
 
+    def _find_copy(self, mark: Mark) -> int | None:
+        """Open the youngest copy of a marked file that was cut, if there is one."""
+        if mark.head_bytes < _COPY_HEAD_BYTES_MIN:
+            return None
+        for name in reversed(_rotated_since(self.path, 0)):
+            descriptor = _open_if_marked(name, mark, is_copy=True)
+            if descriptor is None:
+                continue
+            status = os.fstat(descriptor)
+            owner = self._owners.get((status.st_dev, status.st_ino))
+            if owner is None or not owner.owns(status.st_dev, status.st_ino):
+                return descriptor
+            os.close(descriptor)
+        return None
+
+    def _folders(self) -> set[Path]:
+        """Return where renamed files are: by us, and by the file a link leads to."""
+        path = Path(self.path)
+        folders = {path.parent}
+        with contextlib.suppress(OSError, RuntimeError):
+            folders.add(path.resolve().parent)
+        return folders
+
     def _add(self, descriptor: int, settlement: Settlement) -> OpenedFile:
         now = self._environment.clock()
         file = OpenedFile(descriptor, settlement, self._make_framer, now)
         settlement.on_advance = self._on_advance
         self._files.append(file)
+        self._owners[file.device, file.inode] = self
         self._environment.log.emit(events.FileOpened(self.path, settlement.handed_on))
         return file
 
@@ -165,7 +200,8 @@ class FollowedPath:
             return
         status = os.fstat(descriptor)
         for file in self._files:
-            if (file.device, file.inode) == (status.st_dev, status.st_ino):
+            is_same = (file.device, file.inode) == (status.st_dev, status.st_ino)
+            if is_same and file.is_open:
                 file.is_current = True
                 self._complaint = ""
                 os.close(descriptor)
@@ -177,6 +213,7 @@ class FollowedPath:
             self._complaint = ""
             renamed.settlement.on_advance = self._on_advance
             self._files.append(renamed)
+            self._owners[renamed.device, renamed.inode] = self
             self._on_advance()
             return
         try:
@@ -198,6 +235,11 @@ class FollowedPath:
         if self._complaint != type(event).__name__:
             self._complaint = type(event).__name__
             self._environment.log.emit(event)
+
+    def _take_over(self, device: int, inode: int) -> OpenedFile | None:
+        """Return a file that another path followed under the name it had before."""
+        owner = self._owners.get((device, inode))
+        return None if owner is None else owner.give_away(device, inode)
 
     def check(self) -> bool:
         """Look for rotation and truncation; true when there is something to read."""
@@ -228,12 +270,37 @@ class FollowedPath:
 
     def has_news(self) -> bool:
         """Tell whether there is something to read."""
-        return any(file.has_news() for file in self._files if file.is_open)
+        return any(self._has_news(file) for file in self._files)
+
+    def _has_news(self, file: OpenedFile) -> bool:
+        try:
+            return file.has_news()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            return self._open_stale(file)
+
+    def _open_stale(self, file: OpenedFile) -> bool:
+        """
+        Open a file again whose server has forgotten it (NFS); true when there is news.
+
+        What had not been read of a file that is nowhere any more is lost.
+        """
+        file.close()
+        descriptor = self._find(file.place())
+        if descriptor is not None:
+            file.go_on(descriptor)
+            return file.has_news()
+        file.is_current = False
+        self._environment.log.emit(
+            events.FileStale(self.path, file.inode, file.settlement.handed_on)
+        )
+        return False
 
     def read(self) -> Piece | None:
         """Read once, from the oldest file that has something new."""
         for file in self._files:
-            if file.is_open and file.has_news():
+            if file.is_open and self._has_news(file):
                 if file.is_rewritten():
                     return self._begin_anew(file)
                 frames, end = file.read(self._environment.clock())
@@ -243,7 +310,22 @@ class FollowedPath:
     def _begin_anew(self, file: OpenedFile) -> Piece:
         self._environment.log.emit(events.FileTruncated(self.path))
         old = file.settlement
-        return file.begin_anew(), old, old.handed_on
+        copy = self._find_copy(file.place())
+        frames = file.begin_anew()
+        if copy is None:
+            return frames, old, old.handed_on
+        # The message that was under way is in the copy, whole.
+        found = self._add(copy, old)
+        found.is_current = False
+        self._files.insert(self._files.index(file), self._files.pop())
+        return b"", old, old.handed_on
+
+    def owns(self, device: int, inode: int) -> bool:
+        """Tell whether a file is read here."""
+        return any(
+            (file.device, file.inode) == (device, inode) and file.is_open
+            for file in self._files
+        )
 
     def flush(self, idle_s: float) -> Piece | None:
         """Give out a message that was not gone on with for ``idle_s``."""
@@ -264,7 +346,7 @@ class FollowedPath:
         oldest = self._environment.clock() - LINGER_S
         for file in self._files:
             is_over = not file.is_current and file.changed_at <= oldest
-            if file.is_open and is_over and not file.has_news():
+            if is_over and not self._has_news(file) and file.is_open:
                 frames, end = file.finish()
                 file.close()
                 return frames, file.settlement, end
@@ -279,6 +361,10 @@ class FollowedPath:
             if file.is_open or not file.settlement.is_complete
         ]
         if len(kept) != len(self._files):
+            for file in self._files:
+                place = file.device, file.inode
+                if file not in kept and self._owners.get(place) is self:
+                    del self._owners[place]
             self._files = kept
             self._on_advance()
 
@@ -286,6 +372,11 @@ class FollowedPath:
     def is_empty(self) -> bool:
         """Tell whether no file is open and nothing is on its way."""
         return not self._files
+
+    @property
+    def has_renamed(self) -> bool:
+        """Tell whether a file is read that has another name now."""
+        return any(not file.is_current for file in self._files)
 
     @property
     def is_gone(self) -> bool:
@@ -312,7 +403,7 @@ class FollowedPath:
         self.save()
 
 
-def _open_if_marked(name: str, mark: Mark) -> int | None:
+def _open_if_marked(name: str, mark: Mark, *, is_copy: bool = False) -> int | None:
     try:
         descriptor = open_file(name)
     except OSError:
@@ -323,7 +414,8 @@ def _open_if_marked(name: str, mark: Mark) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
-    if mark.fits(status.st_dev, status.st_ino, status.st_size, head):
+    inode = mark.inode if is_copy else status.st_ino
+    if mark.fits(status.st_dev, inode, status.st_size, head):
         return descriptor
     os.close(descriptor)
     return None

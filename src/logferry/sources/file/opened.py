@@ -92,6 +92,15 @@ class OpenedFile:
         offset = self.settlement.offset
         return Mark.of(self.device, self.inode, offset, self._head)
 
+    def place(self) -> Mark:
+        """Return the place up to which everything was read."""
+        return Mark.of(self.device, self.inode, self._offset, self._head)
+
+    def go_on(self, descriptor: int) -> None:
+        """Read on from another descriptor of the same file."""
+        self.descriptor = descriptor
+        self.device = os.fstat(descriptor).st_dev
+
     def size(self) -> int:
         """Return the file's size now."""
         return os.fstat(self.descriptor).st_size

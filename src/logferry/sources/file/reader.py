@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from logferry.message.model import Origin
 from logferry.sources.encoding import RecodingFramer, is_wide
 from logferry.sources.file import events
-from logferry.sources.file.followed import FollowedPath, Piece
+from logferry.sources.file.followed import FileId, FollowedPath, Piece
 from logferry.sources.multi_line import TextFramer, make_text_framer
 from logferry.sources.window import Window
 from logferry.telemetry.counters import Legacy
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from logferry.message.batch import Receipt
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Intake
-    from logferry.sources.file.opened import OpenedFile
     from logferry.sources.file.options import FollowOptions
     from logferry.telemetry.counters import Counter
     from logferry.telemetry.flows import Flow
@@ -82,6 +82,8 @@ class FilesReader:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._paths: dict[str, _Path] = {}
+        self._by_name: dict[str, set[str]] = {}
+        self._owners: dict[FileId, FollowedPath] = {}
         self._ready: deque[_Path] = deque()
         self._unsaved: set[FollowedPath] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -116,21 +118,14 @@ class FilesReader:
             self._environment,
             self._make_framer,
             on_advance,
-            self._take_over,
+            self._owners,
         )
         self._paths[path] = _Path(
             followed, self._origin(path), self._count(path), self._flow(path)
         )
+        self._by_name.setdefault(Path(path).name, set()).add(path)
         followed.start(reads_old=reads_old, is_optional=is_optional)
         self.check(path)
-
-    def _take_over(self, device: int, inode: int) -> OpenedFile | None:
-        """Find a file that was renamed from one followed path to another."""
-        for item in self._paths.values():
-            file = item.followed.give_away(device, inode)
-            if file is not None:
-                return file
-        return None
 
     def _make_framer(self) -> TextFramer:
         framer = make_text_framer(self._options)
@@ -175,6 +170,19 @@ class FilesReader:
         for path in tuple(self._paths):
             self.check(path)
 
+    def check_named(self, names: set[str]) -> None:
+        """Look at the paths that end with one of ``names``, in any directory."""
+        meant = [path for name in names for path in self._by_name.get(name, ())]
+        if any(name not in self._by_name for name in names):
+            # Perhaps a file that was followed under the name it had before.
+            meant += [
+                path
+                for path, item in self._paths.items()
+                if item.followed.has_renamed and path not in meant
+            ]
+        for path in meant:
+            self.check(path)
+
     def check(self, path: str) -> None:
         """Look at one path: rotation, truncation, news, messages that are over."""
         item = self._paths[path]
@@ -216,9 +224,17 @@ class FilesReader:
         ]
         for path in gone:
             item = self._paths.pop(path)
+            self._forget_name(path)
             self._unsaved.discard(item.followed)
             item.followed.save()
         return gone
+
+    def _forget_name(self, path: str) -> None:
+        name = Path(path).name
+        paths = self._by_name[name]
+        paths.discard(path)
+        if not paths:
+            del self._by_name[name]
 
     # -- reading ------------------------------------------------------------------
 
@@ -299,5 +315,7 @@ class FilesReader:
         for item in self._paths.values():
             item.followed.close()
         self._paths.clear()
+        self._owners.clear()
+        self._by_name.clear()
         self._ready.clear()
         self._is_scheduled = False

@@ -76,8 +76,8 @@ class FileSource:
             is_optional=self._options.optional,
         )
 
-    def _on_change(self, names_changed: bool) -> None:
-        del names_changed
+    def _on_change(self, names_changed: bool, names: set[str]) -> None:
+        del names_changed, names
         self._reader.check_all()
 
     async def stop(self) -> None:

@@ -1,9 +1,9 @@
 """
 Being told that something changed in a directory, by inotify.
 
-Events are read in bulk and not taken apart beyond their masks: who is woken looks at
-all its files, which costs one ``fstat`` each. Wake-ups come at most every
-:data:`SETTLE_S`, so that a busy writer is read in large pieces.
+Events are read in bulk and not taken apart beyond their masks and names. Who is woken
+looks at all its files when one came or went, else at those that were written. Wake-ups
+come at most every :data:`SETTLE_S`, so that a busy writer is read in large pieces.
 """
 
 from __future__ import annotations
@@ -42,13 +42,16 @@ class DirectoryWatch:
     Watches directories.
 
     Args:
-        on_change: called with whether names changed (files came or went).
+        on_change: called with whether names changed (files came or went), and the
+            names, without their directories, of what was written.
 
     Raises ``OSError`` when the kernel has no inotify instance left.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, on_change: Callable[[bool], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_change: Callable[[bool, set[str]], None],
     ) -> None:
         self._loop = loop
         self._on_change = on_change
@@ -71,13 +74,16 @@ class DirectoryWatch:
     def _report(self) -> None:
         self._timer = None
         seen = 0
+        names: set[bytes] = set()
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._descriptor, _READ_BYTES):
-                seen |= _masks_of(data)
+                seen |= _note(data, names)
         self._loop.add_reader(self._descriptor, self._on_readable)
         if seen & Mask.IGNORED:  # a folder is gone; it may come again
             self._folders.clear()
-        self._on_change(bool(seen & (_NAMES_CHANGED | Mask.IGNORED)))
+        self._on_change(
+            bool(seen & (_NAMES_CHANGED | Mask.IGNORED)), set(map(os.fsdecode, names))
+        )
 
     def close(self) -> None:
         """Stop watching."""
@@ -87,11 +93,13 @@ class DirectoryWatch:
         self._inotify.close()
 
 
-def _masks_of(data: bytes) -> int:
-    """Return the masks of all events in ``data``, joined."""
+def _note(data: bytes, names: set[bytes]) -> int:
+    """Add the names in ``data`` to ``names``; return all masks, joined."""
     seen, position, size = 0, 0, len(data)
     while position < size:
         _, mask, _, length = _HEADER.unpack_from(data, position)
         seen |= mask
-        position += _HEADER.size + length
+        position += _HEADER.size
+        names.add(data[position : position + length].rstrip(b"\0"))
+        position += length
     return seen

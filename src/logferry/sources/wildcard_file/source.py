@@ -76,10 +76,12 @@ class WildcardFileSource:
         self._discover(reads_old=True)
         self._arm()
 
-    def _on_change(self, names_changed: bool) -> None:
+    def _on_change(self, names_changed: bool, names: set[str]) -> None:
         if names_changed:
             self._discover(reads_old=True)
-        self._reader.check_all()
+            self._reader.check_all()
+        else:
+            self._reader.check_named(names)
 
     def _discover(self, *, reads_old: bool) -> None:
         """Take new files up, let those go that are gone."""

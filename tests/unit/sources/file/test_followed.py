@@ -12,6 +12,7 @@ from logferry.message.model import Monotonic
 from logferry.runtime.environment import Environment
 from logferry.sources.file import opened
 from logferry.sources.file.followed import LINGER_S, FollowedPath
+from logferry.sources.file.opened import OpenedFile
 from logferry.syslog.framing import LineFramer
 
 if TYPE_CHECKING:
@@ -279,3 +280,152 @@ def test_a_file_that_cannot_be_read_at_first_is_tried_again(
         site.follow()
         assert site.followed.is_empty
     assert site.read() == b"one\n"
+
+
+LINES = b"".join(b"2026-11-21 line %04d of the log\n" % n for n in range(100))
+
+
+def copy_and_truncate(path: Path, name: str = "app.log.1") -> None:
+    path.with_name(name).write_bytes(path.read_bytes())
+    os.truncate(path, 0)
+
+
+def test_what_a_copy_has_and_nobody_read_before_the_cut_is_read(site: Site) -> None:
+    site.append(LINES)
+    assert site.read() == LINES
+    site.append(b"unread\n")
+    copy_and_truncate(site.path)
+    site.append(b"new\n")
+    assert site.read() == b"unread\nnew\n"
+
+
+def test_a_line_that_was_half_read_before_the_cut_comes_whole(site: Site) -> None:
+    site.append(LINES + b"ha")
+    assert site.read() == LINES
+    site.append(b"lf\n")
+    copy_and_truncate(site.path)
+    assert site.read() == b"half\n"
+
+
+def test_a_crash_after_a_cut_reads_again_what_was_not_settled(site: Site) -> None:
+    site.append(LINES)
+    assert site.read() == LINES
+    site.append(b"unsettled\n")
+    assert site.read(settles=False) == b"unsettled\n"
+    copy_and_truncate(site.path)
+    site.append(b"new\n")
+    assert site.read(settles=False) == b"new\n"
+    site.crash()
+    assert site.read() == b"unsettled\nnew\n"
+
+
+def test_a_copy_that_was_made_while_nobody_ran_is_read_to_its_end(site: Site) -> None:
+    site.append(LINES)
+    assert site.read() == LINES
+    site.followed.close()
+    site.append(b"unread\n")
+    copy_and_truncate(site.path)
+    site.append(b"new\n")
+    site.follow()
+    assert site.read() == b"unread\nnew\n"
+
+
+def test_the_youngest_copy_is_taken_and_older_ones_are_left(site: Site) -> None:
+    site.append(LINES)
+    site.path.with_name("app.log.2").write_bytes(LINES[:64] + b"another\n" * 1000)
+    os.utime(site.path.with_name("app.log.2"), (1, 1))
+    assert site.read() == LINES
+    copy_and_truncate(site.path)
+    assert site.read() == b""
+
+
+def test_a_shorter_file_with_the_same_inode_is_read_whole(site: Site) -> None:
+    site.append(LINES)
+    assert site.read() == LINES
+    site.followed.close()
+    site.path.write_bytes(b"short\n")  # the same inode
+    site.follow()
+    assert site.read() == b"short\n"
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_link_that_is_switched_leaves_nothing_unread(
+    site: Site, tmp_path: Path, is_running: bool
+) -> None:
+    """Also when the files are in another folder than the link."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "one").write_bytes(b"1\n")
+    site.path.symlink_to(folder / "one")
+    assert site.read() == b"1\n"
+    if not is_running:
+        site.followed.close()
+    with (folder / "one").open("ab") as file:
+        file.write(b"2\n")
+    (folder / "two").write_bytes(b"3\n")
+    site.path.with_name("new").symlink_to(folder / "two")
+    site.path.with_name("new").rename(site.path)
+    if not is_running:
+        site.follow()
+    assert site.read() == b"2\n3\n"
+
+
+def test_a_file_that_was_rotated_twice_and_deleted_is_read_while_it_is_open(
+    site: Site,
+) -> None:
+    """As when the destination is down and nothing may be read."""
+    site.append(b"1\n")
+    site.followed.check()
+    for number, line in enumerate((b"2\n", b"3\n")):
+        site.path.rename(site.path.with_name(f"app.log.{number}"))
+        site.append(line)
+        site.followed.check()
+    for number in range(2):
+        site.path.with_name(f"app.log.{number}").unlink()
+    site.now_s += 10 * LINGER_S
+    site.followed.retire()
+    assert site.read() == b"1\n2\n3\n"
+
+
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[OpenedFile]:
+    """Files that their server does not know any more, until they are opened again."""
+    files: list[OpenedFile] = []
+    has_news, go_on = OpenedFile.has_news, OpenedFile.go_on
+
+    def stale(file: OpenedFile) -> bool:
+        if file in files and file.is_open:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return has_news(file)
+
+    def fresh(file: OpenedFile, descriptor: int) -> None:
+        files.remove(file)
+        go_on(file, descriptor)
+
+    monkeypatch.setattr(OpenedFile, "has_news", stale)
+    monkeypatch.setattr(OpenedFile, "go_on", fresh)
+    return files
+
+
+@pytest.mark.parametrize("name", ["app.log", "app.log.1"])
+def test_a_file_that_its_server_forgot_is_opened_again(
+    site: Site, forgotten: list[OpenedFile], name: str
+) -> None:
+    site.append(b"1\n")
+    assert site.read() == b"1\n"
+    site.append(b"2\n")
+    forgotten += site.followed._files
+    site.path.rename(site.path.with_name(name))
+    assert site.read() == b"2\n"
+
+
+def test_a_file_that_is_gone_from_its_server_keeps_no_other_from_being_read(
+    site: Site, forgotten: list[OpenedFile]
+) -> None:
+    site.append(b"1\n")
+    assert site.read(settles=False) == b"1\n"
+    forgotten += site.followed._files
+    site.path.unlink()
+    site.append(b"2\n")
+    assert site.read() == b"2\n"
+    assert site.read() == b""
