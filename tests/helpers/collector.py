@@ -66,10 +66,10 @@ class Collector:
 
     async def start(self) -> None:
         """Listen."""
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        self._listener = socket.create_server(
-            (self.address, self.port), family=family, backlog=2048
-        )
+        family, _, _, _, address = socket.getaddrinfo(
+            self.address, self.port, type=socket.SOCK_STREAM
+        )[0]  # with the interface of a link-local address
+        self._listener = socket.create_server(address, family=family, backlog=2048)
         self._listener.setblocking(False)
         self._is_leaving = False
         asyncio.get_running_loop().add_reader(self._listener, self._accept)

@@ -27,7 +27,7 @@ A, B = "127.0.0.1", "127.0.0.2"
 def stand_for(monkeypatch: pytest.MonkeyPatch, port: int, *addresses: str) -> None:
     """Let every name stand for ``addresses``."""
 
-    async def found(loop: object, endpoint: Endpoint) -> list[tuple[int, tuple]]:
+    async def found(endpoint: Endpoint) -> list[tuple[int, tuple]]:
         return [(socket.AF_INET, (address, port)) for address in addresses]
 
     monkeypatch.setattr(connect, "_addresses", found)

@@ -335,7 +335,8 @@ def _load(text: str, folder: Path):
 
 
 def _destination(configuration):
-    return configuration.destinations["d"].drivers[0].options
+    (destination,) = configuration.destinations.values()
+    return destination.drivers[0].options
 
 
 @pytest.mark.parametrize(
@@ -394,10 +395,41 @@ def test_udp_with_failover_is_a_configuration_error_that_says_why(
     assert "nobody would notice" in str(caught.value)
 
 
-def test_the_documents_examples_load_unchanged(tmp_path: Path) -> None:
-    _load(
-        """
-        destination demo_failover_returntoprimary{
+EXAMPLES = (
+    """destination d_network {
+                 network(
+                      "primary-server.com"
+                      port(601)
+                      failover( servers("failover-server1", "failover-server2") )
+            );
+            };
+    """,
+    """destination d_network_2 {
+                   network(
+                        "primary-server.com"
+                        port(601)
+                        failover(
+                      servers("failover-server1", "failover-server2")
+                             failback(
+                                  successful-probes-required()
+                                  tcp-probe-interval()
+                             )
+                        )
+              );
+              };
+    """,
+    """destination demo_failover_roundrobin{
+              syslog("primary-logserver.example.com"
+                    failover(
+                          servers("first-failover-logserver.example.com", "second-failover-logserver.example.com")
+                    )
+              transport("tcp")
+              port(514)
+              time-reopen(60)
+              );
+        };
+    """,
+    """destination demo_failover_returntoprimary{
                syslog("primary-logserver.example.com"
                      failover(
                            servers("first-failover-logserver.example.com", "second-failover-logserver.example.com")
@@ -411,6 +443,18 @@ def test_the_documents_examples_load_unchanged(tmp_path: Path) -> None:
                time-reopen(60)
                );
          };
-        """,
-        tmp_path,
-    )
+    """,
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_documents_examples_load_unchanged(example: str, tmp_path: Path) -> None:
+    options = _destination(_load(example, tmp_path))
+    assert len(options.failover.servers) == 2
+    assert options.time_reopen == 60.0
+    failback = options.failover.failback
+    assert (failback is not None) == ("failback(" in example)
+    if failback is not None:
+        interval_s = 120.0 if "(120)" in example else 60.0
+        assert failback.tcp_probe_interval == interval_s
+        assert failback.successful_probes_required == 3

@@ -185,10 +185,15 @@ def _certificates(folder: Path) -> dict[str, Path]:
     return paths
 
 
+VERSIONS = pytest.mark.parametrize(
+    "version", ["ssl-version(tlsv1_3)", "ssl-options(no-tlsv13)"], ids=["1.3", "1.2"]
+)
+
+
 def _mutual_tls(
-    kind: str, folder: Path, port: int, options: str
+    kind: str, folder: Path, port: int, options: str, version: str
 ) -> tuple[dict[str, Peer], str]:
-    """Return primary and failover server, and our driver for them: TLS 1.3 or none."""
+    """Return primary and failover server, and our driver for them: this TLS or none."""
     paths = _certificates(folder)
     servers = {
         name: _tls_server(kind, folder, name, address, port, paths)
@@ -196,7 +201,7 @@ def _mutual_tls(
     }
     tls = (
         f'tls(ca-file("{paths["ca"]}") cert-file("{paths["client-cert"]}") '
-        f'key-file("{paths["client-key"]}") ssl-version(tlsv1_3))'
+        f'key-file("{paths["client-key"]}") {version})'
     )
     driver = (
         f'network("{PRIMARY}" transport(tls) port({port}) {tls} {options} '
@@ -206,9 +211,10 @@ def _mutual_tls(
     return servers, driver
 
 
+@VERSIONS
 @pytest.mark.parametrize("kind", ["rsyslog", "syslog-ng"])
 async def test_mutual_tls_failover_and_failback_under_load_lose_nothing(
-    kind: str, tmp_path: Path
+    kind: str, version: str, tmp_path: Path
 ) -> None:
     """
     The primary is away at first, comes, and goes again while messages flow.
@@ -218,7 +224,7 @@ async def test_mutual_tls_failover_and_failback_under_load_lose_nothing(
     """
     port, input_port = free_port(PRIMARY, FAILOVER), free_port(PRIMARY)
     options = "backoff(initial(0.1) max(1))"
-    servers, driver = _mutual_tls(kind, tmp_path, port, options)
+    servers, driver = _mutual_tls(kind, tmp_path, port, options, version)
     primary, failover = servers["primary"], servers["failover"]
     async with (
         contextlib.AsyncExitStack() as stack,
@@ -250,12 +256,13 @@ async def test_mutual_tls_failover_and_failback_under_load_lose_nothing(
         assert after[0] - taken[-1] - 1 < 500  # what lay unread in its kernel
 
 
+@VERSIONS
 @pytest.mark.parametrize("kind", ["rsyslog", "syslog-ng"])
 async def test_mutual_tls_failover_and_failback_lose_nothing(
-    kind: str, tmp_path: Path
+    kind: str, version: str, tmp_path: Path
 ) -> None:
     port, input_port = free_port(PRIMARY, FAILOVER), free_port(PRIMARY)
-    servers, driver = _mutual_tls(kind, tmp_path, port, "time-reopen(0.3)")
+    servers, driver = _mutual_tls(kind, tmp_path, port, "time-reopen(0.3)", version)
     async with servers["primary"], servers["failover"]:
         await _wait_for_port(PRIMARY, port)
         await _wait_for_port(FAILOVER, port)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from logferry.errors import ConnectFailed, TimedOut, TlsFailed, TransportError
+from logferry.runtime.lookups import addresses_of
 from logferry.runtime.name_service import numeric_family
 from logferry.runtime.socket_options import InetSocketOptions, apply_socket_options
 from logferry.runtime.streams import Stream, describe_os_error
@@ -103,7 +104,7 @@ async def probe_tcp(endpoint: Endpoint) -> None:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(endpoint.timeout_s):
-            addresses = await _addresses(loop, endpoint)
+            addresses = await _addresses(endpoint)
             _, sock = await _race(loop, endpoint, addresses)
     except TimeoutError as error:
         raise TimedOut(f"no connection within {endpoint.timeout_s:g} s") from error
@@ -112,7 +113,7 @@ async def probe_tcp(endpoint: Endpoint) -> None:
 
 async def _open(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> Stream:
     """Connect to the first address with which everything works, TLS included."""
-    addresses = await _addresses(loop, endpoint)
+    addresses = await _addresses(endpoint)
     deadline = loop.time() + endpoint.timeout_s
     while True:
         chosen, sock = await _race(loop, endpoint, addresses)
@@ -171,9 +172,7 @@ async def _call_off(attempts: list[asyncio.Task[socket.socket]]) -> None:
             result.close()
 
 
-async def _addresses(
-    loop: asyncio.AbstractEventLoop, endpoint: Endpoint
-) -> list[_Address]:
+async def _addresses(endpoint: Endpoint) -> list[_Address]:
     """Return (family, address) of everything the endpoint's name stands for."""
     host = endpoint.address or endpoint.host
     family = numeric_family(host)
@@ -183,14 +182,10 @@ async def _addresses(
             found = socket.getaddrinfo(
                 host, endpoint.port, family, kind, flags=socket.AI_NUMERICHOST
             )
-        else:
-            family = endpoint.sockets.family
-            found = await loop.getaddrinfo(
-                host, endpoint.port, family=family, type=kind
-            )
+            return [(family, address) for family, _, _, _, address in found]
+        return await addresses_of(host, endpoint.port, endpoint.sockets.family)
     except OSError as error:
         raise ConnectFailed(f"cannot resolve '{host}': {error}") from error
-    return [(family, address) for family, _, _, _, address in found]
 
 
 async def _connect(

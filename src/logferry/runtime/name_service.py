@@ -12,13 +12,13 @@ the service is decidedly not available, which is an answer without servers.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import ConnectFailed
+from logferry.runtime.lookups import addresses_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,14 +177,11 @@ def _ttl_s(answer: Any) -> float:
 
 
 async def _ask_system(name: str, family: socket.AddressFamily) -> Addresses:
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(
-            name, None, family=family, type=socket.SOCK_STREAM
-        )
+        found = await addresses_of(name, 0, family)
     except OSError as error:
         raise ConnectFailed(f"cannot resolve '{name}': {error}") from error
-    addresses = {str(item[4][0]) for item in found}
+    addresses = {str(address[0]) for _, address in found}
     return Addresses(tuple(sorted(addresses)), SYSTEM_TTL_S)
 
 
