@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from logferry.destinations.http.destination import HttpDestination
+    from logferry.queues.ledger import Ledger
     from logferry.queues.queue import Queue
     from logferry.runtime.stores import DeadLetter, MemoryDeadLetters
 
@@ -55,6 +56,7 @@ class HttpScene:
         self._queues = QueueStore(self.environment)
         self.preamble = ""  # of the configuration
         self.sent = 0
+        self._pushed = 0
 
     def __getitem__(self, index: int) -> WebServer:
         return self.servers[index]
@@ -91,9 +93,22 @@ class HttpScene:
         """Stop the destination."""
         await self.topology.stop(grace_s)
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(self, kind: object, *error: object) -> None:
+        queues = list(self._queues)
         await self.close()
         await self._stop_servers()
+        if kind is None:
+            self._check_ledger([queue for _, queue in queues])
+
+    def _check_ledger(self, queues: list[Queue]) -> None:
+        """Check that every record that was pushed is in exactly one column."""
+        pushed = 0
+        for queue in queues:
+            ledger = queue.ledger
+            pushed += ledger.accepted - ledger.found + ledger.rejected.total()
+            ends = ledger.delivered + ledger.dropped.total() + ledger.dead_lettered
+            assert ledger.accepted == ends + queue.count, vars_of(ledger)
+        assert pushed == self._pushed, f"{self._pushed} pushed, {pushed} known"
 
     async def _stop_servers(self) -> None:
         for server in self.servers:
@@ -122,6 +137,7 @@ class HttpScene:
         program = self.topology.programs["s#0"]
         for batches in program.frames(frames, ORIGIN, NOW):
             for batch in batches:
+                self._pushed += batch.count
                 self.destination.push(batch)
 
     def send(self, count: int, host: str = "h") -> None:
@@ -150,3 +166,8 @@ class HttpScene:
         except TimeoutError:
             log = "\n".join(self.log.lines()[-30:])
             raise AssertionError(f"{self.queue.count} left:\n{log}") from None
+
+
+def vars_of(ledger: Ledger) -> dict[str, object]:
+    """Return the columns of a ledger by name."""
+    return {name: getattr(ledger, name) for name in ledger.__slots__}
