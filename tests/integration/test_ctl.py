@@ -233,7 +233,11 @@ async def test_pool_queues_and_events_speak_to_people_and_to_programs(pair):
     assert "d#0" in await pair.ctl("QUEUES")
     events = json.loads(await pair.ctl("EVENTS", "--json"))
     assert "StartingUp" in {event["event"] for event in events}
-    assert "syslog-ng starting up" in await pair.ctl("EVENTS")
+    said = await pair.ctl("EVENTS")
+    assert "] syslog-ng starting up;" in said
+    assert await pair.ctl("EVENTS", "2") == "\n".join(said.splitlines()[-2:]) + "\n"
+    assert await pair.ctl("EVENTS", "0") == ""
+    assert (await pair.ctl("EVENTS", "all")).startswith("FAIL say events")
 
 
 async def test_log_levels_can_be_changed_while_running(pair):

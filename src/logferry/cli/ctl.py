@@ -37,7 +37,7 @@ Possible commands are:
     credentials add|status   Passphrases of private keys
     export-config-graph      Print the log paths as a DOT graph
     show-license-info        Print the licence
-    pool, queues, events     Show servers, queues, what happened (--json)
+    pool, queues, events [N] Show servers, queues, what happened (--json)
     drain, undrain SERVER    Move deliveries away from a server and back
     source list|stop|start   Close and open a source by hand
     attach [logs|stdio]      See what the daemon says (--seconds N, --log-level LEVEL)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +19,7 @@ from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
 from logferry.daemon.queue_table import describe_queue, render_queues
 from logferry.daemon.replay import Replay, family_of, find_destination
-from logferry.daemon.selflog import Verbosity
+from logferry.daemon.selflog import Verbosity, stamped
 from logferry.destinations.base import Pooled
 from logferry.errors import LogferryError, StateError
 from logferry.queues.files import owner_of
@@ -341,7 +340,13 @@ class Commands:
         return [] if topology is None else list(topology.destinations.values())
 
     async def _events(self, words: list[str]) -> str:
+        """``EVENTS [NUMBER] [--json]``: what was said lately, or the last of it."""
         recent = list(self._daemon.log.recent)
+        numbers = [word for word in words if word != "--json"]
+        if len(numbers) > 1 or not all(word.isdigit() for word in numbers):
+            return "FAIL say events, or events NUMBER for the last of them"
+        if numbers:
+            recent = recent[max(0, len(recent) - int(numbers[0])) :]
         if "--json" in words:
             return json.dumps(
                 [
@@ -354,7 +359,4 @@ class Commands:
                     for at, event in recent
                 ]
             )
-        return "\n".join(
-            f"{datetime.fromtimestamp(at / 1e9, UTC).isoformat()} {render(event)}"
-            for at, event in recent
-        )
+        return "\n".join(stamped(at, render(event)) for at, event in recent)

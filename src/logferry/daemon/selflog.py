@@ -16,12 +16,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from logferry.daemon.recent import Recent
 from logferry.telemetry.events import Event, Level, render
 
 if TYPE_CHECKING:
     from logferry.message.model import UnixNanos
 
-__all__ = ["SelfLog", "Verbosity"]
+__all__ = ["SelfLog", "Verbosity", "stamped"]
 
 _REMEMBERED_MAX = 1000
 _REPEATS_PER_WINDOW = 1000
@@ -70,7 +71,7 @@ class SelfLog:
     ) -> None:
         self.verbosity = verbosity
         self._is_journal = is_journal
-        self.recent: deque[tuple[UnixNanos, Event]] = deque(maxlen=_REMEMBERED_MAX)
+        self.recent = Recent()
         self._now = now
         self._descriptor = descriptor
         self._copies: list[int] = []
@@ -94,7 +95,7 @@ class SelfLog:
         if event.level > self.level:
             return
         now = self._now()
-        self.recent.append((now, event))
+        self.recent.add(now, event)
         if self._is_allowed(event, now):
             self._write(now, event.level, render(event))
         if self._unheard is not None:
@@ -120,8 +121,7 @@ class SelfLog:
     def _write(self, now: UnixNanos, level: Level, text: str) -> None:
         if self._descriptor is None and not self._copies:
             return
-        stamp = datetime.fromtimestamp(now / 1e9).isoformat(timespec="microseconds")  # noqa: DTZ006 - local time is what an operator reads
-        line = f"[{stamp}] {text}\n"
+        line = f"{stamped(now, text)}\n"
         for descriptor in self._copies:
             _put(descriptor, line)
         if self._descriptor is not None:
@@ -149,6 +149,12 @@ class SelfLog:
             self._listeners.remove(listener)
         if not self._listeners:
             self._unheard = deque(maxlen=_REMEMBERED_MAX)
+
+
+def stamped(now: UnixNanos, text: str) -> str:
+    """Return ``text`` as it stands in the log: local time is what an operator reads."""
+    stamp = datetime.fromtimestamp(now / 1e9).isoformat(timespec="microseconds")  # noqa: DTZ006
+    return f"[{stamp}] {text}"
 
 
 def _put(descriptor: int, line: str) -> None:
