@@ -369,3 +369,46 @@ log {{ source(s); destination(d); }};
         await daemon.wait_for("nonsense")
         assert "hunter2" not in await daemon.ctl("EVENTS")
     assert "hunter2" not in "\n".join(daemon.events)
+
+
+async def test_queues_say_why_nothing_is_delivered_and_what_a_restart_loses(tmp_path):
+    port = free_port("127.0.0.1")
+    text = f"""
+source s {{ network(ip(127.0.0.1) port({port})); }};
+destination f {{ file("{tmp_path}/nowhere/out" time-reopen(0.2)); }};
+destination p {{ pipe("{tmp_path}/nowhere/pipe" time-reopen(60)); }};
+destination n {{ network("127.0.0.1" port({free_port("127.0.0.1")}) time-reopen(60)); }};
+destination q {{
+    network("127.0.0.1" port({free_port("127.0.0.1")}) time-reopen(60)
+        disk-buffer(reliable(yes) capacity-bytes(10MiB) dir("{tmp_path}")));
+}};
+log {{ source(s); destination(f); destination(p); destination(n); destination(q); }};
+"""
+    async with Daemon(text, tmp_path) as daemon, Sender("127.0.0.1", port) as sender:
+        await sender.send(5)
+        async with asyncio.timeout(30):
+            while True:
+                rows = {
+                    row["destination"]: row
+                    for row in json.loads(await daemon.ctl("QUEUES", "--json"))
+                }
+                if all(row["messages"] == 5 and row["why"] for row in rows.values()):
+                    break
+                await asyncio.sleep(0.05)
+        assert {name: row["restart"] for name, row in rows.items()} == {
+            "f#0": "lost",
+            "p#0": "lost",
+            "n#0": "lost",
+            "q#0": "kept",
+        }
+        assert rows["f#0"]["state"] == "failing"
+        assert "No such file" in rows["f#0"]["why"]
+        assert "refused" in rows["n#0"]["why"]
+        said = await daemon.ctl("QUEUES")
+        assert "a restart now loses up to 15 messages that wait in memory" in said
+        (tmp_path / "nowhere").mkdir()
+        async with asyncio.timeout(30):
+            while "f#0 5" in await daemon.ctl("QUEUES"):
+                await asyncio.sleep(0.05)
+        (row, *_) = json.loads(await daemon.ctl("QUEUES", "--json"))
+        assert (row["destination"], row["state"], row["why"]) == ("f#0", "up", "")

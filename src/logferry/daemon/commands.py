@@ -20,7 +20,7 @@ from logferry.daemon.pool_table import render_pools
 from logferry.daemon.queue_table import describe_queue, render_queues
 from logferry.daemon.replay import Replay, family_of, find_destination
 from logferry.daemon.selflog import Verbosity, stamped
-from logferry.destinations.base import Pooled
+from logferry.destinations.base import Pooled, Single
 from logferry.errors import LogferryError, StateError
 from logferry.queues.files import owner_of
 from logferry.telemetry.events import render
@@ -190,11 +190,17 @@ class Commands:
             describe_queue(name, drivers.get(name, ""), queue, growth.get(name))
             for name, queue in self._daemon.queues
         ]
+        running = self._daemon.running_destinations()
         now = self._daemon.environment.clock()
-        for name, destination in self._pools().items():
-            for row in rows:
-                if row["destination"] == name:
-                    row["state"] = destination.describe(now)["state"]
+        for row in rows:
+            found: object = running.get(row["destination"])
+            if isinstance(found, Pooled):
+                state = found.describe(now)
+                row["state"] = state["state"]
+                row["why"] = "" if state["state"] == "up" else state["reason"]
+            elif isinstance(found, Single):
+                row["state"] = "failing" if found.trouble else "up"
+                row["why"] = found.trouble
         return json.dumps(rows) if "--json" in words else render_queues(rows)
 
     async def _healthcheck(self, words: list[str]) -> str:

@@ -35,7 +35,7 @@ _STEADY_PER_S = 0.05
 
 _COLUMNS = (
     *("destination", "state", "waiting", "size", "filled", "trend"),
-    *("full in", "restart", "delivered", "dropped", "dead letters", "queue"),
+    *("full in", "restart", "delivered", "dropped", "dead letters", "queue", "why"),
 )
 _KIB = 1024
 
@@ -135,6 +135,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         dropped or "0",
         str(row["dead_lettered"]),
         f"{row['name']} ({row['kind']})",
+        str(row.get("why") or ""),
     ]
 
 

@@ -13,7 +13,7 @@ from logferry.message.batch import RecordBatch
 from logferry.queues.queue import PushResult, Queue
 from logferry.runtime.environment import Environment
 
-__all__ = ["Destination", "DestinationKind", "Heir", "Pooled"]
+__all__ = ["Destination", "DestinationKind", "Heir", "Pooled", "Single"]
 
 
 class Destination(Protocol):
@@ -74,6 +74,16 @@ class Pooled(Protocol):
 
     def undrain(self, name: str) -> None:
         """Let a member be used again."""
+        ...
+
+
+@runtime_checkable
+class Single(Protocol):
+    """A destination without members that can tell what is the matter with it."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is delivered at the moment; empty while all is well."""
         ...
 
 

@@ -65,6 +65,7 @@ class _Target:
         "processed",
         "queued",
         "stuck",
+        "trouble",
         "writer",
         "written",
         "written_bytes",
@@ -74,6 +75,7 @@ class _Target:
         self.path = path
         self.writer: FileWriter | None = None
         self.stuck: deque[Lease] = deque()
+        self.trouble = ""
         self.flow = metrics.flow(
             ("dst.file", driver, path), level=1, has_truncation=True
         )
@@ -238,7 +240,14 @@ class FileDestination:
         self._queue.ack(lease.token)
         return True
 
+    @property
+    def trouble(self) -> str:
+        """Why a file cannot be written; empty while all can."""
+        stuck = (item.trouble for item in self._targets.values() if item.stuck)
+        return next(stuck, "")
+
     def _note_failure(self, target: _Target, error: StorageFailed) -> None:
+        target.trouble = str(error)
         if target.writer is not None:
             target.writer.close()
             target.writer = None

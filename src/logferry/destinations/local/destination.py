@@ -69,6 +69,7 @@ class LocalDestination:
         self._is_scheduled = False
         self._is_waiting = False
         self._has_failed = False
+        self._trouble = ""
         self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
         self._begun = 0  # bytes of the next record that were written already
@@ -194,11 +195,16 @@ class LocalDestination:
             self._loop.remove_writer(self._outlet.fileno())
         self._is_waiting = False
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written; empty while it can."""
+        return self._trouble if self._has_failed else ""
+
     def _fail(self, error: OSError) -> None:
         assert self._loop is not None
         self._close()
         self._has_failed = True
-        reason = describe_os_error(error)
+        reason = self._trouble = describe_os_error(error)
         if isinstance(error, NotAgain):
             self._is_over = True
             self._environment.log.emit(events.OutletGone(self._name, reason, self.id))
