@@ -40,7 +40,7 @@ def compiled(
 ) -> tuple[Any, str]:
     """Return the function of a block and its source. Raises ``FilterxError``."""
     diagnostics = Diagnostics()
-    block = parse_filterx("{" + text + "}", Span("t.conf", 1, 1, 1, 1), diagnostics)
+    block = parse_filterx("{" + text + "\n}", Span("t.conf", 1, 1, 1, 1), diagnostics)
     diagnostics.raise_errors()
     constants = Constants()
     noted: list[str] = [] if failures is None else failures

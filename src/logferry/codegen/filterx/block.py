@@ -19,6 +19,7 @@ from logferry.codegen.emit import SourceWriter
 from logferry.codegen.filterx import operators
 from logferry.codegen.filterx.calls import FilterxError
 from logferry.codegen.filterx.expressions import ExpressionWriter, Stop
+from logferry.codegen.filterx.special import changed_by
 from logferry.codegen.filterx.values import UNSET, Failure, copied
 from logferry.codegen.filterx.writer import BlockWriter, State
 from logferry.config.filterx.nodes import (
@@ -27,6 +28,7 @@ from logferry.config.filterx.nodes import (
     Case,
     Control,
     Expression,
+    FunctionCall,
     If,
     Literal,
     Path,
@@ -34,6 +36,7 @@ from logferry.config.filterx.nodes import (
     Subscript,
     Switch,
     Variable,
+    parts_of,
     variables_of,
 )
 
@@ -97,7 +100,7 @@ class _FunctionWriter:
                 out.line(line)
             out.dedent()
             self._write_stops(out)
-            with out.block(f"except {failure} as failure:"):
+            with out.block(f"except ({failure}, RecursionError) as failure:"):
                 out.line(f"{name}_failed(failure)")
                 out.line("return False")
         return out.text
@@ -214,8 +217,8 @@ class _FunctionWriter:
 
         Behind them nobody would know whether they had been read.
         """
-        for assignment in _assignments_of(statement):
-            self._load(*_roots_of(assignment))
+        for target in _changed(statement):
+            self._load(*_roots_of(target))
 
     # -- assignments --------------------------------------------------------------
 
@@ -442,15 +445,10 @@ class _FunctionWriter:
 
     def _mark_in_place(self, statements: Sequence[Statement]) -> None:
         """Note the locals whose containers are changed where they are."""
-        waiting: list[Any] = list(statements)
-        while waiting:
-            node = waiting.pop()
-            for assignment in _assignments_of(node):
-                if isinstance(assignment.target, Variable):
-                    continue
-                for root in _roots_of(assignment.target):
-                    if not root.is_message:
-                        self._writer.in_place.add(self._writer.local(root.name))
+        for target in _changed_inside(*statements):
+            for root in _roots_of(target):
+                if not root.is_message:
+                    self._writer.in_place.add(self._writer.local(root.name))
 
 
 def _segments(node: Switch) -> list[tuple[list[Case], list[Statement]]]:
@@ -466,35 +464,36 @@ def _segments(node: Switch) -> list[tuple[list[Case], list[Statement]]]:
     return found
 
 
-def _assignments_of(node: Any) -> list[Assignment]:
-    """Return the assignments in a statement, those in its branches included."""
-    found: list[Assignment] = []
-    waiting = [node]
+def _changed(*nodes: Statement | Case) -> list[Any]:
+    """Return what assignments and functions change, in branches too."""
+    found: list[Any] = []
+    waiting: list[Any] = list(nodes)
     while waiting:
-        item = waiting.pop()
-        match item:
-            case Assignment():
-                found.append(item)
-            case If(branches):
-                waiting += [inner for _, inside in branches for inner in inside]
-            case Switch(_, body):
-                waiting += body
-            case _:
-                found += _changes_in(item)
+        node = waiting.pop()
+        if isinstance(node, Assignment):
+            found.append(node.target)
+        elif isinstance(node, FunctionCall):
+            found += changed_by(node)
+        waiting += parts_of(node)
     return found
 
 
-def _changes_in(node: Any) -> list[Assignment]:
-    """Return what functions in an expression change, as if it were assigned."""
-    from logferry.codegen.filterx.special import changed_by
-
-    return [Assignment(target, "=", target, target.span) for target in changed_by(node)]
+def _changed_inside(*nodes: Statement | Case) -> list[Any]:
+    """Return what is changed without being replaced."""
+    found: list[Any] = []
+    waiting: list[Any] = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Assignment) and not isinstance(node.target, Variable):
+            found.append(node.target)
+        elif isinstance(node, FunctionCall):
+            found += changed_by(node)
+        waiting += parts_of(node)
+    return found
 
 
 def _roots_of(node: Any) -> list[Variable]:
-    """Return the variable that ``node``, or its target, is in."""
-    if isinstance(node, Assignment):
-        node = node.target
+    """Return the variable that ``node`` is in."""
     while isinstance(node, Attribute | Subscript):
         node = node.operand
     if isinstance(node, Path):

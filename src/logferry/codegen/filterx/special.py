@@ -8,7 +8,7 @@ Functions that work on variables and not on values: they are written in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,8 @@ from logferry.config.filterx.nodes import (
     FunctionCall,
     ListLiteral,
     Literal,
-    Path,
-    Statement,
     Subscript,
     Variable,
-    parts_of,
 )
 
 if TYPE_CHECKING:
@@ -48,28 +45,14 @@ class Special:
 _CHANGING = frozenset({"unset", "move", "unset_empties", "set_fields", "flatten"})
 
 
-def changed_by(node: Any) -> list[Variable | Attribute | Subscript | Path]:
-    """Return what calls in a statement change."""
-    found: list[Variable | Attribute | Subscript | Path] = []
-    for call in _calls_in(node):
-        if call.name in _CHANGING:
-            arguments = [item.value for item in call.arguments if not item.name]
-            targets = arguments if call.name == "unset" else arguments[:1]
-            found += [
-                item
-                for item in targets
-                if isinstance(item, Variable | Attribute | Subscript)
-            ]
-    return found
-
-
-def _calls_in(node: Statement) -> Iterator[FunctionCall]:
-    waiting: list[Any] = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, FunctionCall):
-            yield item
-        waiting += parts_of(item)
+def changed_by(call: FunctionCall) -> list[Variable | Attribute | Subscript]:
+    """Return what a call changes."""
+    if call.name not in _CHANGING:
+        return []
+    targets = _arguments(call)[: None if call.name == "unset" else 1]
+    return [
+        item for item in targets if isinstance(item, Variable | Attribute | Subscript)
+    ]
 
 
 def _arguments(node: FunctionCall) -> list[Expression]:

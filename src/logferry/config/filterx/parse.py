@@ -420,7 +420,12 @@ class _Reader:
         """Read ``.name``, ``[…]`` behind an operand."""
         count = 0
         while self._is(".", "["):
-            count = self._counted(count)
+            count += 1
+            if count > FILTERX_NESTING_MAX:
+                raise self._error(
+                    f"more than {FILTERX_NESTING_MAX} steps into a value",
+                    self._word.span,
+                )
             operand = self._step(operand)
         return operand
 
