@@ -101,7 +101,7 @@ class MacroContext:
     version: tuple[int, int] = (4, 27)
     on_error: str = "drop-message"
     python: tuple[Code, ...] = ()
-    note_failure: Callable[[str, str], None] | None = None
+    note_failure: Callable[[object, str], None] | None = None
     take_id: Callable[[], int] | None = None
     run_id: int = 0
     directory: Directory = field(default_factory=EmptyDirectory)

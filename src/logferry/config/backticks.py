@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from logferry.config.blocks import VARARGS, argument_name, text_of_tokens
+from logferry.config.blocks import (
+    VARARGS,
+    argument_name,
+    text_of_tokens,
+)
+from logferry.config.filterx.tokens import substituted
 from logferry.config.lexer import BACKTICK, ConfigurationEnds, Token, unescape
 from logferry.config.nodes import Span
 from logferry.limits import (
@@ -70,6 +75,22 @@ class Backticks:
         """Return ``text`` with every reference replaced."""
         text = BACKTICK.sub(lambda match: self._value(match[1], span, arguments), text)
         return self._counted(text, span)
+
+    def filterx(self, token: Token, arguments: Arguments | None) -> str:
+        """Return the text of a filterx block with every reference replaced."""
+
+        def value(name: str) -> str:
+            return self._value(name, token.span, arguments)
+
+        def written(name: str) -> str:
+            tokens = (arguments or {}).get(argument_name(name))
+            if tokens is None or not name:
+                return value(name)
+            plain = self.plain(tokens, token.span, arguments or {})
+            is_string = len(plain) == 1 and plain[0].type == "TEXT"
+            return plain[0].text if is_string else text_of_tokens(plain)
+
+        return self._counted(substituted(token.text, written, value), token.span)
 
     def _counted(self, text: str, span: Span) -> str:
         self._text_count += len(text)

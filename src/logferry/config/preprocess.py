@@ -172,7 +172,7 @@ class Preprocessor:
         elif token.type == "OPEN_FILTERX":
             self._fail_open_filterx(token)
         elif token.type == "TICKED_FILTERX":
-            code = self._backticks.substitute(token.text, token.span, frame.arguments)
+            code = self._backticks.filterx(token, frame.arguments)
             self._push(_Frame([Token("FILTERX", code, code, token.span)]))
         else:
             value = self._backticks.text(token, frame.arguments)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from logferry.records import record
-from logferry.telemetry.events import Event, Level
+from logferry.telemetry.events import Event, Level, tag
 
 __all__ = [
     "ConfigurationInitialized",
+    "FilterxFailed",
     "HurryRequested",
     "PidFileFailed",
     "ReloadFailed",
@@ -144,3 +145,14 @@ class VerbosityChanged(Event):
     text: ClassVar[str] = "Verbosity changed"
 
     log_level: int
+
+
+@record
+class FilterxFailed(Event):
+    """An expression of a filterx block has no value: its block does not match."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    text: ClassVar[str] = "FILTERX ERROR"
+
+    error: str
+    place: object = tag("location")

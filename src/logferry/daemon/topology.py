@@ -36,6 +36,7 @@ from logferry.config.nodes import (
     TemplateText,
 )
 from logferry.daemon.census import census_of
+from logferry.daemon.events import FilterxFailed
 from logferry.daemon.hooks import run_hooks
 from logferry.daemon.ledgers import Ledgers, labels_of
 from logferry.daemon.own_messages import OwnMessages, OwnMessagesPlan
@@ -495,6 +496,9 @@ def build_topology(
         started_ns=environment.started_ns,
         post=environment.inbox.post,
         run_id=environment.run_id,
+        note_failure=lambda place, reason: environment.log.emit(
+            FilterxFailed(reason, place)
+        ),
         directory=MachineDirectory(
             naming_by_default(cast("GlobalOptions", configuration.options)),
             environment.clock,

@@ -73,6 +73,7 @@ class BuildContext:
         directory: where names of hosts and users are asked for.
         census: counts every message, where somebody asks for it.
         post: takes messages that correlations make for ``internal()``.
+        note_failure: is told where and why an expression of ``filterx`` fails.
 
     """
 
@@ -88,6 +89,7 @@ class BuildContext:
     post: Callable[[Message], None] = _forget
     run_id: int = 0
     directory: Directory = field(default_factory=EmptyDirectory)
+    note_failure: Callable[[object, str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class _Builder:
             paths,
             _outputs(paths, self._configuration, context),
             tagged,
-            self._macros(),
+            self._macros(source_id),
             metrics=context.metrics,
             local_time_zone=context.local_time_zone,
             pid=context.pid,
@@ -187,8 +189,13 @@ class _Builder:
             self._report(error, paths[0].span if paths else NOWHERE)
             return None
 
-    def _macros(self) -> MacroContext:
+    def _macros(self, source_id: str = "") -> MacroContext:
         context, configuration = self._context, self._configuration
+        # What is said of our own messages must not become such messages.
+        group = configuration.sources.get(source_id.partition("#")[0])
+        is_own = group is not None and any(
+            spec.kind == "internal" for spec in group.drivers
+        )
         has_ids = bool(getattr(configuration.options, "use_uniqid", False))
         return MacroContext(
             host_name=context.host_name.encode(),
@@ -201,6 +208,7 @@ class _Builder:
             take_id=self._ids.__next__ if has_ids else None,
             run_id=context.run_id,
             directory=context.directory,
+            note_failure=None if is_own else context.note_failure,
             on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
 

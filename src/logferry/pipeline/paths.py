@@ -276,6 +276,7 @@ class PathWriter:
 
         taken = [f"{run.accepted} = True"] if run.accepted else []
         taken += [f"{done} = True"] if done else []
+        taken += [self._stop] if is_final and can_stop else []
         self._taken += taken
         self._write_isolated(path, accept, is_last=is_last and run.is_last)
         del self._taken[len(self._taken) - len(taken) :]

@@ -9,7 +9,7 @@ of the statement, which is in a comment of the generated code.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from logferry.codegen.filterx.block import block_function
 from logferry.telemetry.counters import Counter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from logferry.config.filterx.options import FilterxOptions
     from logferry.config.nodes import Span, Spec
 
-__all__ = ["function_of"]
+__all__ = ["Place", "function_of"]
 
 _place = re.compile(r"\s*# (\d+):(\d+)$")
 
@@ -51,28 +51,34 @@ def function_of(spec: Spec, constants: Constants, context: MacroContext) -> str:
     return name
 
 
+class Place:
+    """Where a statement failed; found out when somebody wants to read it."""
+
+    def __init__(self, failure: Exception, span: Span) -> None:
+        trace = failure.__traceback__
+        self._span = span
+        self._file = trace.tb_frame.f_code.co_filename if trace else ""
+        self._line = trace.tb_lineno if trace else 0
+
+    def __str__(self) -> str:
+        """Return the place: the last comment before the line that failed."""
+        import linecache
+
+        for number in range(self._line, 0, -1):
+            match = _place.match(linecache.getline(self._file, number))
+            if match is not None:
+                return f"{self._span.file}:{match[1]}:{match[2]}"
+        return str(self._span)
+
+
 def _noter(
-    counter: Counter, span: Span, note: Callable[[str, str], None] | None
-) -> Callable[[Any], None]:
+    counter: Counter, span: Span, note: Callable[[object, str], None] | None
+) -> Callable[[Exception], None]:
     """Return what is called with every ``Failure`` of a block."""
 
     def failed(failure: Exception) -> None:
         counter.value += 1
         if note is not None:
-            note(_place_of(failure, span), str(failure))
+            note(Place(failure, span), str(failure))
 
     return failed
-
-
-def _place_of(failure: Exception, span: Span) -> str:
-    """Return the place of the statement that failed: the last comment before it."""
-    import linecache
-
-    trace = failure.__traceback__
-    if trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        for number in range(trace.tb_lineno, 0, -1):
-            match = _place.match(linecache.getline(name, number))
-            if match is not None:
-                return f"{span.file}:{match[1]}:{match[2]}"
-    return f"{span.file}:{span.line}:{span.column}"

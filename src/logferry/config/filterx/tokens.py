@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from logferry.config.nodes import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["KEYWORDS", "Word", "block_end", "number_of", "words_of"]
+__all__ = ["KEYWORDS", "Word", "block_end", "number_of", "substituted", "words_of"]
 
 KEYWORDS = frozenset(
     {"or", "and", "in", "not", "lt", "le", "eq", "ne", "ge", "gt", "true", "false"}
@@ -51,6 +51,8 @@ _pattern = re.compile(r"/(?>(?:[^/\\]|\\.)*)/", re.DOTALL)
 _escape = re.compile(r"\\(x[0-9a-fA-F]{1,2}|o[0-7]{1,3}|\r?\n|.)", re.DOTALL)
 _ESCAPES = {"a": 7, "n": 10, "r": 13, "t": 9, "v": 11}
 _number = re.compile(r"([0-9]+)([kKmMgG]?)([iI]?)[bB]?")
+_backtick = re.compile(r"`([^`\n]*)`")
+_special = re.compile(r'["\\]')
 _UNITS = {"k": 1, "m": 2, "g": 3}
 _OPERAND_ENDS = frozenset({"text", "reference", "number", "name", "ticked", "pattern"})
 _CLOSING = frozenset(")]}")
@@ -105,6 +107,37 @@ def block_end(text: str, start: int) -> int:
             if not depth:
                 return end
     return 0
+
+
+def substituted(
+    text: str, written: Callable[[str], str], value: Callable[[str], str]
+) -> str:
+    """
+    Return ``text`` with what is between backticks replaced.
+
+    In code an argument stands as it was written, quotes included; within a string its
+    value does, with escapes where the quotes are double.
+    """
+    made: list[str] = []
+    behind = 0
+    for kind, start, end in _pieces(text, 0):
+        made.append(text[behind:start])
+        raw = text[start:end]
+        behind = end
+        if kind == "ticked":
+            raw = written(raw[1:-1])
+        elif "`" in raw and kind in {"text", "pattern"}:
+            is_escaped = raw[0] == '"'
+
+            def put(match: re.Match[str], *, is_escaped: bool = is_escaped) -> str:
+                found = value(match[1])
+                return _special.sub(r"\\\g<0>", found) if is_escaped else found
+
+            raw = _backtick.sub(put, raw)
+        elif "`" in raw and kind == "reference":
+            raw = _backtick.sub(lambda match: value(match[1]), raw)
+        made.append(raw)
+    return "".join([*made, text[behind:]])
 
 
 def words_of(text: str, span: Span) -> list[Word]:
