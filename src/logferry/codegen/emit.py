@@ -36,6 +36,7 @@ _LOCAL_NAMES = frozenset(
         "rows",
         "row",
         "wanted",
+        "path",
         "first",
         "end",
         "odd",

@@ -80,6 +80,10 @@ class Fields(Protocol):
         """Return a condition: the PRI is one of ``pris``."""
         ...
 
+    def key(self, name: str) -> str:
+        """Return an expression for PROGRAM, HOST or PRI as filters see it."""
+        ...
+
     def origin(self) -> str:
         """Return an expression for the origin of the message."""
         ...
@@ -130,6 +134,16 @@ class _PriTest(dict[int, bool]):
             return (PRI_MAX + 1 | pri & 7) in self._pris
         passes = self[pri] = pri in self._pris
         return passes
+
+
+class _PriTexts(dict[int, bytes]):
+    """PRIs in digits; beyond 1023 only the severity counts."""
+
+    def __missing__(self, pri: int) -> bytes:
+        if pri > PRI_MAX:
+            return b"%d" % (PRI_MAX + 1 | pri & 7)
+        text = self[pri] = b"%d" % pri
+        return text
 
 
 _PRI_MACROS: dict[str, Callable[[int], bytes]] = {
@@ -208,6 +222,12 @@ class MessageFields:
     def pri_in(self, pris: frozenset[int]) -> str:
         """Return a condition on the PRI."""
         return f"{self.constants.bind(_PriTest(pris), 'pri_passes')}[m.pri]"
+
+    def key(self, name: str) -> str:
+        """Return an expression for a field as filters see it."""
+        if name != "PRI":
+            return self.value(name)
+        return f"{self.constants.bind(_PriTexts(), 'digits_of')}[m.pri]"
 
     def origin(self) -> str:
         """Return the origin of the message."""

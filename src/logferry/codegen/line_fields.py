@@ -342,6 +342,10 @@ class LineFields:
         name = self.constants.bind(texts, "pris")
         return f"{self.field('pri')} in {name}"
 
+    def key(self, name: str) -> str:
+        """Return an expression for a field as filters see it."""
+        return self._joined(self._pri()) if name == "PRI" else self.value(name)
+
     def origin(self) -> str:
         """Return the origin of all lines of the chunk."""
         return "origin"

@@ -1,64 +1,93 @@
 """
-Neighbouring log paths whose filters ask about the same field.
+Neighbouring log paths whose filters need something of the same field.
 
-Where there are many (a path for each program, a path for each host), asking all of
-them would make every message pay for every path. A *group* knows the test that is
-true when any of its paths may be reached; ``PathWriter`` writes groups as a tree of
-such tests, remembered by text. A message that no path wants costs one look-up, one
-that a path wants costs the depth of the tree.
+Where there are many (a path for each program, for each host, for each facility), asking
+all of them would make every message pay for every path. A *group* knows what each of
+its paths needs; ``PathWriter`` writes a group as a loop over those paths that the text
+of the field may reach, which are remembered by text: a message that no path wants costs
+one look-up, whatever the number of paths.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from logferry.codegen.needs import Test, any_of, needs
-from logferry.codegen.patterns import Verdicts
+from logferry.codegen.needs import Need, needs
 from logferry.config.nodes import FilterStep, LogPath, Sources
 from logferry.pipeline.shapes import has_junction
 
-__all__ = ["GUARDED_MIN", "Group", "guarded_group"]
+__all__ = ["GROUP_MIN", "Group", "Ways", "group_of"]
 
-GUARDED_MIN: Final = 4
+GROUP_MIN: Final = 4
 """Fewer paths are asked one after the other."""
+
+_FIELDS: Final = ("PROGRAM", "HOST", "PRI")
+"""Those that tell more messages apart come first."""
+
+
+class Ways(dict[bytes, tuple[int, ...]]):
+    """
+    Which of some paths, in their order, messages with a text may reach.
+
+    Bounded: a sender that makes up names costs time, not memory.
+    """
+
+    _LIMIT = 4096
+
+    def __init__(self, path_needs: tuple[Need, ...]) -> None:
+        super().__init__()
+        self._by_text: defaultdict[bytes, list[int]] = defaultdict(list)
+        self._others: list[tuple[int, Need]] = []
+        for number, need in enumerate(path_needs):
+            if need.texts is None:
+                self._others.append((number, need))
+                continue
+            for text in need.texts:
+                self._by_text[text].append(number)
+
+    def __missing__(self, text: bytes) -> tuple[int, ...]:
+        if len(self) >= self._LIMIT:
+            self.clear()
+        found = list(self._by_text.get(text, ()))
+        found += [number for number, need in self._others if need.test(text)]
+        ways = self[text] = tuple(sorted(found))
+        return ways
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """
-    Paths that can be guarded together.
+    Paths that are told apart by one field.
 
     Attributes:
-        field: what their filters ask about: ``PROGRAM`` or ``HOST``.
-        tests: for each path, what must be true of it.
-        filters: for each path, the name under which its filter counts, or nothing.
+        field: ``PROGRAM``, ``HOST`` or ``PRI``.
+        needs: for each path, what it needs of the field.
+        filters: for each path, the filter at its head.
 
     """
 
     field: str
-    tests: tuple[Test, ...]
-    filters: tuple[str, ...]
+    needs: tuple[Need, ...]
+    filters: tuple[FilterStep, ...]
 
     @property
     def names(self) -> list[str]:
-        """The filters that count."""
-        return [name for name in self.filters if name]
-
-    def verdicts(self) -> Verdicts:
-        """Return the memory of which texts any path may want."""
-        return Verdicts(any_of(self.tests))
-
-    def halves(self) -> tuple[Group, Group]:
-        """Return two groups."""
-        middle = len(self.tests) // 2
-        return (
-            Group(self.field, self.tests[:middle], self.filters[:middle]),
-            Group(self.field, self.tests[middle:], self.filters[middle:]),
-        )
+        """For each path, the name under which its filter counts, or nothing."""
+        return [_counted_name(step) for step in self.filters]
 
 
-def guarded_group(paths: list[LogPath], *, can_stop: bool) -> Group | None:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What a path would be in a group."""
+
+    needs: dict[str, Need]
+    head: FilterStep
+    is_final: bool
+
+
+def group_of(paths: list[LogPath], *, can_stop: bool) -> Group | None:
     """
     Return the group that the first of ``paths`` begins, if it is large enough.
 
@@ -66,34 +95,48 @@ def guarded_group(paths: list[LogPath], *, can_stop: bool) -> Group | None:
     """
     # Looked at one by one: with thousands of paths, looking at all of them for each
     # of them would take minutes.
-    found = [_needs(paths[0], can_stop=can_stop)]
-    for field in found[0][0]:
-        count = 1
+    found = [_candidate(paths[0], can_stop=can_stop)]
+    best, best_count = "", 0
+    for field in _FIELDS:
+        count = 0
+        has_final = has_name = False
         while count < len(paths):
             if count == len(found):
-                found.append(_needs(paths[count], can_stop=can_stop))
-            if field not in found[count][0]:
+                found.append(_candidate(paths[count], can_stop=can_stop))
+            candidate = found[count]
+            if candidate is None or field not in candidate.needs:
+                break
+            # Behind a final path, a filter that counts does not see every message.
+            if has_final and (has_name or _counted_name(candidate.head)):
                 break
             count += 1
-        if count >= GUARDED_MIN:
-            return Group(
-                field,
-                tuple(tests[field] for tests, _ in found[:count]),
-                tuple(name for _, name in found[:count]),
-            )
-    return None
+            has_final = has_final or candidate.is_final
+            has_name = has_name or bool(_counted_name(candidate.head))
+        if count > best_count:
+            best, best_count = field, count
+    if best_count < GROUP_MIN:
+        return None
+    members = [item for item in found[:best_count] if item is not None]
+    return Group(
+        best,
+        tuple(item.needs[best] for item in members),
+        tuple(item.head for item in members),
+    )
 
 
-def _needs(path: LogPath, *, can_stop: bool) -> tuple[dict[str, Test], str]:
-    """Return what ``path`` needs of each field, and the name its filter counts as."""
-    nothing: tuple[dict[str, Test], str] = ({}, "")
+def _candidate(path: LogPath, *, can_stop: bool) -> _Candidate | None:
+    """Return what ``path`` needs, if it may be in a group."""
     if path.name:
-        return nothing  # what enters it is counted
-    if "final" in path.flags and not (can_stop and not has_junction(path.elements)):
-        return nothing  # the paths behind it stand deeper
+        return None  # what enters it is counted
+    is_final = "final" in path.flags
+    if is_final and not (can_stop and not has_junction(path.elements)):
+        return None  # the paths behind it stand deeper
     elements = [item for item in path.elements if not isinstance(item, Sources)]
     if not elements or not isinstance(elements[0], FilterStep):
-        return nothing
-    step = elements[0]
-    is_counted = bool(step.name) and not step.name.startswith("#")
-    return needs(step.expression), step.name if is_counted else ""
+        return None
+    head = elements[0]
+    return _Candidate(needs(head.expression), head, is_final)
+
+
+def _counted_name(step: FilterStep) -> str:
+    return step.name if step.name and not step.name.startswith("#") else ""

@@ -40,7 +40,7 @@ from logferry.config.nodes import (
     Spec,
 )
 from logferry.message.copying import copy_message
-from logferry.pipeline.groups import GUARDED_MIN, Group, guarded_group
+from logferry.pipeline.groups import Group, Ways, group_of
 from logferry.pipeline.plan import Branch
 from logferry.pipeline.shapes import (
     changes_messages,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Span
     from logferry.pipeline.suppression import Suppressor
-    from logferry.pipeline.tallies import Tallies
+    from logferry.pipeline.tallies import GroupTally, Tallies
 
 __all__ = ["Output", "PathWriter"]
 
@@ -147,6 +147,7 @@ class PathWriter:
         self._taken: list[str] = []  # what says that the paths we are in took m
         self._flag_count = 0
         self._step_count = 0
+        self._grouped: dict[int, tuple[bool, GroupTally | None]] = {}
         self._tested: tuple[FilterStep, FilterExpression | None] | None = None
         self.branches: list[Branch] = []
         self._gives_up = False
@@ -219,10 +220,10 @@ class PathWriter:
     def _write_run(self, paths: list[LogPath], run: _Run) -> None:
         depth = position = 0
         while position < len(paths):
-            group = guarded_group(paths[position:], can_stop=run.is_top)
+            group = group_of(paths[position:], can_stop=run.is_top)
             if group is not None:
-                stop = position + len(group.tests)
-                self._write_group(group, paths, range(position, stop), run)
+                stop = position + len(group.needs)
+                depth += self._write_group(group, paths, position, run)
                 position = stop
             else:
                 depth += self._write_path(paths, position, run)
@@ -231,24 +232,56 @@ class PathWriter:
             self.out.dedent()
 
     def _write_group(
-        self, group: Group, paths: list[LogPath], positions: range, run: _Run
+        self, group: Group, paths: list[LogPath], start: int, run: _Run
+    ) -> int:
+        """
+        Write a loop over those paths of a group that can be reached.
+
+        Return how much deeper the paths behind it stand.
+        """
+        field, stop = group.field.lower(), start + len(group.needs)
+        key = self._fields.key(group.field)
+        ways = Ways(group.needs)
+        bound = self._fields.constants.bind(ways, f"paths_by_{field}")
+        tally = None
+        if any(group.names):
+            tally = self._tallies.group(group.names, ways)
+            self.out.line(tally.enter(key))
+        for step, need in zip(group.filters, group.needs, strict=True):
+            self._grouped[id(step)] = need.is_exact, tally
+        outer_stop = self._stop
+        if run.is_top and self._stop == "continue":
+            self._stop = "break"
+        self.out.line(f"for path in {bound}[{key}]:")
+        self.out.indent()
+        self._write_ways(paths, start, range(start, stop), run)
+        self.out.dedent()
+        self._stop = outer_stop
+        is_final = any("final" in path.flags for path in paths[start:stop])
+        if not is_final or stop == len(paths):
+            return 0
+        self.out.line("else:")
+        self.out.indent()
+        return 1
+
+    def _write_ways(
+        self, paths: list[LogPath], start: int, positions: range, run: _Run
     ) -> None:
-        """Write paths under tests that say whether any of them can be reached."""
-        if len(positions) <= GUARDED_MIN // 2:
-            for position in positions:
-                self._write_path(paths, position, run)
+        """Write the body of the loop over the paths from ``start`` on."""
+        size = len(positions)
+        if size == 1:
+            self._write_path(paths, positions[0], run)
             return
-        bound = self._fields.constants.bind(
-            group.verdicts(), f"{group.field.lower()}_has_paths"
-        )
-        middle = len(positions) // 2
-        first, second = group.halves()
-        with self.out.block(f"if {bound}[{self._fields.value(group.field)}]:"):
-            self._write_group(first, paths, positions[:middle], run)
-            self._write_group(second, paths, positions[middle:], run)
-        if group.names:
-            with self.out.block("else:"):
-                self.out.line(self._tallies.skipped(group.names))
+        count = min(size, 4)
+        for part in range(count):
+            some = positions[size * part // count : size * (part + 1) // count]
+            last = some[-1] - start
+            sign = "==" if len(some) == 1 else "<="
+            test = f"{'elif' if part else 'if'} path {sign} {last}"
+            if part == count - 1:
+                test = "else"
+            with self.out.block(f"{test}:"):
+                self._write_ways(paths, start, some, run)
 
     def _write_path(self, paths: list[LogPath], position: int, run: _Run) -> int:
         """Write one path; return how much deeper the ones behind it stand."""
@@ -445,15 +478,25 @@ class PathWriter:
             self._must_copy = False
 
     def _write_filter(self, step: FilterStep, go_on: _Leaf) -> None:
-        condition = self._condition(step)
-        is_counted = bool(step.name) and not step.name.startswith("#")
-        with self.out.block(f"if {condition}:"):
-            if is_counted:
-                self.out.line(self._tallies.filter(step.name, matched=True))
+        name = step.name if step.name and not step.name.startswith("#") else ""
+        is_known, tally = self._grouped.get(id(step), (False, None))
+        matched = not_matched = ""
+        if name:
+            source = tally or self._tallies
+            matched = source.filter(name, matched=True)
+            not_matched = source.filter(name, matched=False)
+        if is_known:
+            if matched:
+                self.out.line(matched)
             go_on()
-        if is_counted:
+            return
+        with self.out.block(f"if {self._condition(step)}:"):
+            if matched:
+                self.out.line(matched)
+            go_on()
+        if not_matched:
             with self.out.block("else:"):
-                self.out.line(self._tallies.filter(step.name, matched=False))
+                self.out.line(not_matched)
 
     def _condition(self, step: FilterStep) -> str:
         if self._tested is None or step is not self._tested[0]:
