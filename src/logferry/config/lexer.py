@@ -154,6 +154,7 @@ def tokenize(source: SourceText) -> list[Token]:
             seen.forget()
             add(Token(kind.upper(), raw, raw, span))
             if raw in _QUOTES:
+                _find_open_string(found)
                 break  # it is not closed: nothing behind it can be understood
             continue
         if code.text:
@@ -165,6 +166,22 @@ def tokenize(source: SourceText) -> list[Token]:
     return found
 
 
+def _find_open_string(found: list[Token]) -> None:
+    """
+    End ``found`` with the string that looks open, as a token that is bad.
+
+    A quote that is missing in line 9 turns all strings behind it inside out, and only
+    the last one of the file is not closed. The first that holds ends of statements at
+    ends of lines gives the place away.
+    """
+    for number, token in enumerate(found):
+        is_text = token.type in {"TEXT", "TICKED_TEXT"}
+        if is_text and _ends_of_statements.search(token.text):
+            found[number:] = [Token("BAD", token.text[0], token.text[0], token.span)]
+            return
+
+
+_ends_of_statements = re.compile(r"[)}][ \t]*;[ \t]*(?:#[^\n]*)?\r?\n")
 _MULTI_LINE = frozenset({"text", "pragma"})
 _QUOTES = frozenset("\"'")
 

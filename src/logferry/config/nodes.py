@@ -71,6 +71,14 @@ class Span(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @property
+    def behind(self) -> Span:
+        """The place right behind it, where something is missing."""
+        column = self.end_column
+        return Span(
+            self.file, self.end_line, column, self.end_line, column + 1, self.origin
+        )
+
 
 NOWHERE = Span("<built-in>", 0, 0, 0, 0)
 """The place of things that no file mentions."""

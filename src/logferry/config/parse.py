@@ -55,6 +55,7 @@ __all__ = ["Parser", "TokenStream", "parse_statements"]
 _APPLICATIONS = frozenset({"application", "transformation"})
 _PATHS = frozenset({"log", "junction", "channel", "if", "parallelize"})
 _INSIDE_DRIVER = {"source": "inner-src", "destination": "inner-dest"}
+_OPENING = {")": "(", "}": "{", "]": "["}
 _CLOSING = frozenset({"RBRACE", "RPAR", "SEMICOLON", "END"})
 
 
@@ -248,8 +249,8 @@ class Parser:
         head = missing_brace(context, elements, self._tokens.current.type)
         if not head:
             return
-        end, opening = elements[head - 1].span, self._tokens.current
-        place = end._replace(line=end.end_line, column=end.end_column)
+        opening = self._tokens.current
+        place = elements[head - 1].span.behind
         name = " ".join(sorted(names_in(elements[:1])))
         self._syntax_error("'{' is missing", place, f"write {name} … {{ … }};")
         inner_context = _context_of_block(context, elements[:head])
@@ -266,10 +267,7 @@ class Parser:
         """Tell whether ``token`` begins a statement: then a semicolon is missing."""
         if token.text not in ROOTS or not isinstance(last, Block):
             return False
-        end = last.span
-        place = end._replace(line=end.end_line, column=end.end_column)
-        place = place._replace(end_column=place.column + 1)
-        self._syntax_error("expected ';' after '}'", place, "")
+        self._syntax_error("expected ';' after '}'", last.span.behind, "")
         return True
 
     def _goes_elsewhere(self, token: Token) -> bool:
@@ -451,7 +449,9 @@ class Parser:
             )
 
     def _closes_nothing(self, token: Token) -> None:
-        self._syntax_error(f"'{token.text}' closes nothing", token.span, "")
+        opening = _OPENING[token.text]
+        hint = f"take it out, or write the '{opening}' that is missing before it"
+        self._syntax_error(f"'{token.text}' closes nothing", token.span, hint)
         self._tokens.advance()
 
     def _leave_out(self, token: Token) -> None:

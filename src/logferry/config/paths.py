@@ -94,7 +94,7 @@ class PathReader:
             self._diagnostics.error("expected a block after log", statement.span)
             return None
         if len(rest) > 1:
-            self._diagnostics.error("expected ';' after log { … }", rest[1].span)
+            self._diagnostics.error("expected ';' after log { … }", rest[0].span.behind)
         return self._path(rest[0], statement.span, name)
 
     def _path(self, block: Block, span: Span, name: str = "") -> LogPath:
@@ -211,9 +211,10 @@ class PathReader:
             self._diagnostics.error(
                 f"expected {kind}(name) or {kind} {{ … }}", first.span
             )
-        if len(statement.elements) > (1 if isinstance(first, Call) else 2):
+        count = 1 if isinstance(first, Call) else 2
+        if len(statement.elements) > count:
             self._diagnostics.error(
-                f"expected ';' after {kind}", statement.elements[-1].span
+                f"expected ';' after {kind}", statement.elements[count - 1].span.behind
             )
         return [_as_element(item) for item in found if item is not None]
 
@@ -303,7 +304,7 @@ class PathReader:
                 if len(statement.elements) > 1:
                     self._diagnostics.error(
                         f"expected ';' after {first.name}( … )",
-                        statement.elements[1].span,
+                        first.span.behind,
                     )
                 continue
             for element in self._element(statement):

@@ -298,7 +298,9 @@ class Resolver:
             )
             return
         if len(rest) > 2:
-            self._expected_semicolon(f"{kind} {name} {{ … }}", statement, rest[2].span)
+            self._expected_semicolon(
+                f"{kind} {name} {{ … }}", statement, rest[1].span.behind
+            )
         if (kind, name) in self._objects and not self.allows_duplicates:
             self._duplicate(kind, name, rest[0].span)
             return
@@ -447,7 +449,7 @@ class Resolver:
                 continue
             if len(statement.elements) > 1:
                 self._expected_semicolon(
-                    f"{call.name}( … )", statement, statement.elements[1].span
+                    f"{call.name}( … )", statement, call.span.behind
                 )
             spec = self.spec(kind, call, known, f"{name}#{len(specs)}")
             if spec is not None:
@@ -479,12 +481,20 @@ class Resolver:
             hint = (
                 f"syslog-ng or AxoSyslog has it, logferry has not: {remedy(kind, name)}"
             )
+        elif owner := _owner_of_option(name, known):
+            hint = f"it is an option: write it inside the parentheses of {owner}()"
         else:
             blocks = list(self.block_names.get(kind, ()))
             blocks += [item for context, item in library_names() if context == kind]
             hint = did_you_mean(name, [*known, *blocks])
             hint = hint or f"'logferry options {kind}' lists them all"
         self.diagnostics.error(f"unknown {kind} {name}()", call.name_span, hint)
+
+
+def _owner_of_option(name: str, known: Mapping[str, type[Options]]) -> str:
+    """Return a driver that has an option of this name, or nothing."""
+    owners = [word for word, options in known.items() if name in options.by_name()]
+    return "network" if "network" in owners else next(iter(owners), "")
 
 
 def _split_paths(block: Block) -> tuple[Block, Block]:

@@ -25,7 +25,7 @@ def labels_of(labels: str) -> dict[str, str]:
     )
     environment = Environment(time_zone="UTC")
     topology = build_topology(configuration, environment, QueueStore(environment))
-    topology.programs["s#0"].lines(LINE, 1, ORIGIN, NOW)
+    topology.programs["s#0"].lines(LINE, ORIGIN, NOW)
     (series,) = [item for item in environment.metrics if item.name == "seen"]
     return dict(series.labels)
 

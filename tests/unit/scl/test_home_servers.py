@@ -23,7 +23,7 @@ def parsed(parser: str, text: bytes) -> bytes:
     )
     environment = Environment(time_zone="UTC", host_name="relay")
     topology = build_topology(configuration, environment, QueueStore(environment))
-    ((batch,),) = topology.programs["s#0"].lines(text + b"\n", 1, ORIGIN, NOW)
+    _, ((batch,),) = topology.programs["s#0"].lines(text + b"\n", ORIGIN, NOW)
     (record,) = batch.records()
     return bytes(record)
 
