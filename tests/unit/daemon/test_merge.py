@@ -43,3 +43,12 @@ def test_one_failure_is_the_answer() -> None:
 def test_equal_answers_are_given_once_and_others_under_their_workers() -> None:
     assert merge_answers("STOP", [], ["OK x\n", "OK x\n"]) == "OK x\n"
     assert merge_answers("POOL", [], ["a\n", "b\n"]) == "worker 0:\na\nworker 1:\nb"
+
+
+def test_histograms_of_latencies_are_added_up_too() -> None:
+    lines = (
+        'x_latency_seconds_bucket{le="0.001"} %d\n'
+        "x_latency_seconds_sum %d\nx_latency_seconds_count %d\n"
+    )
+    answers = [lines % (1, 2, 3), lines % (10, 20, 30)]
+    assert merge_answers("STATS", ["PROMETHEUS"], answers) == lines % (11, 22, 33)
