@@ -111,7 +111,7 @@ def read_sections(
         else:
             hint = "an application has filter { … } and parser { … }"
             if token.text == "filterx":
-                hint = "filterx is not supported: use filter { … } and parser { … }"
+                hint = "filterx is for log paths: use filter { … } and parser { … }"
             diagnostics.error(f"unexpected '{token.text}'", token.span, hint)
             break
     return sections
@@ -140,7 +140,7 @@ def read_app_parser(
                 diagnostics.error(f"{key}() is yes or no", name.span)
             setattr(found, key.replace("-", "_"), value in _YES)
         elif key == "filterx-app-variable":
-            diagnostics.error("filterx is not supported", name.span)
+            diagnostics.error("app-parser() knows no filterx here", name.span)
         else:
             diagnostics.error(
                 f"app-parser() has no option {name.text}()",

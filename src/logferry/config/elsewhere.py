@@ -10,13 +10,19 @@ from functools import cache
 
 from logferry.config.sources import LIBRARY, read_source
 
-__all__ = ["ELSEWHERE", "INSTEAD", "INSTEAD_OF_FILTERX", "library_names", "remedy"]
+__all__ = [
+    "ELSEWHERE",
+    "INSTEAD",
+    "INSTEAD_OF_TRANSFORMATIONS",
+    "library_names",
+    "remedy",
+]
 
-INSTEAD_OF_FILTERX = (
-    "another language: 'Instead of filterx' in docs/config/language.md shows what "
-    "filter, rewrite and parser objects do"
+INSTEAD_OF_TRANSFORMATIONS = (
+    "write what it does into a block filterx NAME() { … }, and filterx(NAME) where it "
+    "belongs"
 )
-"""What to do about ``filterx``."""
+"""What to do about ``transformation``."""
 
 ELSEWHERE = {
     "source": frozenset(

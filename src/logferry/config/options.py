@@ -155,10 +155,16 @@ class GlobalOptions(Options):
         doc="Of all disk buffers.",
     )
     filterx_jit = Option(
-        YesNo(), default=False, doc="Compile FilterX.", no_effect="no FilterX here"
+        YesNo(),
+        default=False,
+        doc="Compile FilterX.",
+        no_effect="blocks are always compiled",
     )
     filterx_jit_debug_info = Option(
-        _TEXT, "", doc="How FilterX is compiled.", no_effect="no FilterX here"
+        _TEXT,
+        "",
+        doc="How FilterX is compiled.",
+        no_effect="blocks are always compiled",
     )
     jvm_options = Option(
         _TEXT, "", doc="Options of the Java machine.", no_effect="no Java here"

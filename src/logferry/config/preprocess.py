@@ -37,7 +37,7 @@ from logferry.config.blocks import (
     text_of_tokens,
 )
 from logferry.config.diagnostics import Diagnostics, did_you_mean
-from logferry.config.elsewhere import INSTEAD_OF_FILTERX
+from logferry.config.elsewhere import INSTEAD_OF_TRANSFORMATIONS
 from logferry.config.filterx.parse import parse_filterx
 from logferry.config.lexer import BACKTICK, END, ConfigurationEnds, Token, tokenize
 from logferry.config.nodes import NOWHERE, Span
@@ -293,9 +293,9 @@ class Preprocessor:
             return
         if kind == "transformation":
             self._diagnostics.error(
-                "transformations are written in filterx, which is not supported",
+                "transformations are written in filterx, and not read here",
                 place,
-                INSTEAD_OF_FILTERX,
+                INSTEAD_OF_TRANSFORMATIONS,
             )
             return
         name, _, topic, _ = (str(word.value) for word in words)
