@@ -239,6 +239,10 @@ class Options:
         assert isinstance(other, Options)
         return self._values == other._values and self._stamps == other._stamps
 
+    def has_values_of(self, other: Options) -> bool:
+        """Tell whether both say the same, whatever the files they name hold."""
+        return type(self) is type(other) and self._values == other._values
+
     __hash__ = None  # type: ignore[assignment] # values may be unhashable
 
     @staticmethod

@@ -17,7 +17,7 @@ from logferry.config.load import load_configuration
 from logferry.daemon import events
 from logferry.daemon.registry import default_registry
 from logferry.daemon.topology import Topology, build_topology
-from logferry.errors import ConfigError, LogferryError
+from logferry.errors import LogferryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,8 @@ class Reload:
                 self._path, default_registry(), os.environ
             )
             topology = self._build(configuration)
-        except ConfigError as error:
+            topology.check()
+        except LogferryError as error:
             return running, str(error)
         try:
             await topology.start(running)

@@ -113,6 +113,18 @@ class Topology:
         self.own_messages: OwnMessagesPlan | None = None
         self._speaker: OwnMessages | None = None
 
+    def check(self) -> None:
+        """
+        Look at the files that sources need. Raises ``LogferryError``.
+
+        Before a reload: a source whose old files are gone and whose new ones are bad
+        could not be started again on the way back.
+        """
+        for is_source, spec in _specs(self.configuration):
+            check = source_kinds()[spec.kind].check if is_source else None
+            if check is not None:
+                check(spec, self._environment)
+
     async def start(self, previous: Topology | None = None) -> None:
         """
         Start all drivers, taking over what ``previous`` can hand on.

@@ -104,6 +104,8 @@ class SourceKind:
         runs_everywhere: every worker process runs one; others only the first.
         is_acknowledged: it keeps a position that moves only with deliveries.
         persist_name: the name its position is kept under, if it keeps one.
+        check: raises ``LogferryError`` when files it needs cannot be used; asked at a
+            reload, before anything that runs is touched.
 
     """
 
@@ -113,3 +115,4 @@ class SourceKind:
     is_acknowledged: bool = False
     runs_everywhere: bool = False
     persist_name: Callable[[Spec], str] | None = None
+    check: Callable[[Spec, Environment], None] | None = None

@@ -113,6 +113,11 @@ class NetworkSource:
         """Take over the sockets of a source with the same address and transport."""
         if not isinstance(old, NetworkSource) or not self._has_address_of(old):
             return False
+        # Before a connection is accepted for us: it must not be taken for plain.
+        try:
+            self._context = _context_of(self._spec, self._environment)
+        except TlsFailed:
+            return False  # start() says why
         self._listener, old._listener = old._listener, None
         self._receiver, old._receiver = old._receiver, None
         if self._listener is not None:
@@ -127,7 +132,7 @@ class NetworkSource:
                 self._deliver_datagrams,
                 self._unwrap_by(),
             )
-        if self._options.keep_alive:
+        if self._options.keep_alive and self._has_tls_of(old):
             for connection in old._connections.hand_over():
                 self._adopt(connection)
         return True
@@ -140,8 +145,15 @@ class NetworkSource:
             and self._transport == old._transport
             and self._port == old._port
             and (ours.localip, ours.family) == (theirs.localip, theirs.family)
-            and ours.tls == theirs.tls
         )
+
+    def _has_tls_of(self, old: NetworkSource) -> bool:
+        """Tell whether the rules are the same, whatever the files hold by now."""
+        ours = cast("TlsOptions | None", self._options.tls)
+        theirs = cast("TlsOptions | None", old._options.tls)
+        if ours is None or theirs is None:
+            return ours is theirs
+        return ours.has_values_of(theirs)
 
     def _adopt(self, connection: Connection) -> None:
         """Go on with a connection that another source accepted."""
@@ -199,13 +211,12 @@ class NetworkSource:
 
     def _unlock(self) -> bool:
         """Make the TLS context; false while its key waits for a passphrase."""
-        options, credentials = self._options, self._environment.credentials
-        if options.tls is None or self._transport.tls == "no":
-            return True
-        tls = cast("TlsOptions", options.tls)
-        secret = credentials.secret(tls.key_file)
+        if self._context is not None:
+            return True  # made when the listener was inherited
+        tls = cast("TlsOptions", self._options.tls)
+        credentials = self._environment.credentials
         try:
-            self._context = server_context(tls, secret)
+            self._context = _context_of(self._spec, self._environment)
         except TlsFailed:
             if not is_locked(tls.key_file):
                 raise
@@ -213,7 +224,8 @@ class NetworkSource:
             self._environment.log.emit(events.KeyLocked(tls.key_file, self.id))
             credentials.wait_for(tls.key_file, self._on_passphrase)
             return False
-        credentials.note(tls.key_file, is_good=True)
+        if self._context is not None:
+            credentials.note(tls.key_file, is_good=True)
         return True
 
     def _on_passphrase(self) -> None:
@@ -432,11 +444,31 @@ class NetworkSource:
             self._receiver.close()
             self._receiver = None
         self._connections.close()
+        self._context = None  # a start reads the files anew
         if self._options.tls is not None:
             key = cast("TlsOptions", self._options.tls).key_file
             self._environment.credentials.forget_waiting(key, self._on_passphrase)
         await self._tasks.cancel()
         self._accounts.close()
+
+
+def _context_of(spec: Spec, environment: Environment) -> ssl.SSLContext | None:
+    """Return the TLS context, if there is TLS. Raises ``TlsFailed``."""
+    options = cast("InetSourceOptions", spec.options)
+    if options.tls is None or transport_of(spec.kind, options).tls == "no":
+        return None
+    tls = cast("TlsOptions", options.tls)
+    return server_context(tls, environment.credentials.secret(tls.key_file))
+
+
+def _check(spec: Spec, environment: Environment) -> None:
+    """Raise ``TlsFailed`` for files that cannot be used; a locked key may wait."""
+    try:
+        _context_of(spec, environment)
+    except TlsFailed:
+        options = cast("InetSourceOptions", spec.options)
+        if not is_locked(cast("TlsOptions", options.tls).key_file):
+            raise
 
 
 def _reception(spec: Spec) -> Reception:
@@ -448,7 +480,9 @@ def _reception(spec: Spec) -> Reception:
 
 
 KINDS = {
-    name: SourceKind(options, _reception, NetworkSource, runs_everywhere=True)
+    name: SourceKind(
+        options, _reception, NetworkSource, runs_everywhere=True, check=_check
+    )
     for name, options in {
         "network": NetworkSourceOptions,
         "syslog": SyslogSourceOptions,
