@@ -192,6 +192,27 @@ async def test_two_daemons_never_share_a_state_directory(tmp_path):
         assert "SourceName" in await daemon.ctl("STATS")  # the first is unharmed
 
 
+async def test_two_daemons_never_share_a_folder_of_queues(tmp_path):
+    """Each has a state directory of its own, and both name the same dir()."""
+    configuration = f"""
+    source s {{ network(ip("{HOST}") port({free_port(HOST)})); }};
+    destination d {{ network("{HOST}" port({free_port(HOST)})
+        disk-buffer(reliable(yes) dir("{tmp_path}/queues"))); }};
+    log {{ source(s); destination(d); }};
+    """
+    async with Daemon(configuration, tmp_path) as daemon:
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "logferry.cli.main", "run"),
+            *("-f", str(daemon.config), "--state-dir", str(tmp_path / "state2")),
+            *("--control", os.path.relpath(tmp_path / "ctl2")),
+            stderr=subprocess.PIPE,
+        )
+        _, errors = await second.communicate()
+        assert second.returncode == 2
+        assert f"process {daemon.pid}" in errors.decode()
+        assert "SourceName" in await daemon.ctl("STATS")  # the first is unharmed
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 async def test_root_is_given_up_after_a_privileged_port_was_bound(open_path):
     port = next(

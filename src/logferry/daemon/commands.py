@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -311,7 +312,10 @@ class Commands:
             ids = [int(word) for word in words[1].split(",")]
         target = words[2] if len(words) > 2 else ""
         replay = Replay(self._running(), self._daemon.configuration.options, target)
-        sent, left = await self._daemon.dead_letters.replay(ids, replay.deliver)
+        try:
+            sent, left = await self._daemon.dead_letters.replay(ids, replay.deliver)
+        except sqlite3.Error as error:
+            return f"FAIL the dead letters cannot be read or written now: {error}"
         if not sent:
             return "FAIL no letter was sent again: " + (
                 "its destination is not running, or makes file names of messages"

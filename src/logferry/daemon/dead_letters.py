@@ -9,12 +9,17 @@ A disk that is full, read-only or failing keeps nobody from starting: letters ar
 in memory until it takes them.
 
 A letter that is *replayed* goes back into the queue of a destination and is removed
-when that has taken it over for good; when it comes back, it stays.
+when that has taken it over for good; when it comes back, it stays. Limits leave it
+alone meanwhile: somebody wants it.
+
+A file that turns out to be damaged, at the start or later, is set aside; what can be
+read of it is copied into a new one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sqlite3
 from contextlib import closing
@@ -23,6 +28,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from logferry.message.batch import Receipt
+from logferry.message.model import UnixNanos
 from logferry.queues.columns import from_column, to_column
 from logferry.queues.refusal import connect_readonly, is_disk_at_fault
 from logferry.queues.set_aside import is_damage, set_aside
@@ -67,6 +73,7 @@ class DeadLettersDamaged(Event):
     filename: str
     kept_as: str
     error: str
+    recovered: int
 
 
 @record
@@ -132,25 +139,36 @@ class SqliteDeadLetters:
         self._noted: list[DeadLetter | int] = []  # an id: it was replayed
         self._saving: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
-        self._connection = self._open()
+        self._turn = asyncio.Lock()  # threads share the connection
+        self._connection: sqlite3.Connection | None = None
+        self._open()
         self._reader: sqlite3.Connection | None = None
         self._count = metrics.gauge("dead_letters")
         self._size = metrics.gauge("dead_letters_bytes")
         metrics.on_read(self._refresh)
 
-    def _open(self) -> sqlite3.Connection | None:
-        """Return ``None`` when the disk does not take letters now."""
+    def _open(self) -> None:
+        """Open the file, unless the disk does not take letters now."""
         try:
-            return _open_prepared(self.path)
+            self._connection = _open_prepared(self.path)
+            self._connection.execute("UPDATE letters SET is_replayed = 0")
         except sqlite3.DatabaseError as error:
             if is_disk_at_fault(self.path, error):
                 self._log.emit(DeadLettersNotSaved(str(self.path), str(error)))
-                return None
-            if not is_damage(error):
+            elif is_damage(error):
+                self._log.emit(self._replace(error))
+            else:
                 raise
-            kept_as = set_aside(self.path)
-            self._log.emit(DeadLettersDamaged(str(self.path), str(kept_as), str(error)))
-        return _open_prepared(self.path)
+
+    def _replace(self, error: sqlite3.Error) -> DeadLettersDamaged:
+        """Go on with a new file that has what the damaged one still tells."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        kept_as = set_aside(self.path)
+        self._connection = _open_prepared(self.path)
+        recovered = _copy_letters(kept_as, self._connection)
+        return DeadLettersDamaged(str(self.path), str(kept_as), str(error), recovered)
 
     @property
     def _store(self) -> sqlite3.Connection:
@@ -198,13 +216,30 @@ class SqliteDeadLetters:
     async def _save_once(self) -> bool:
         noted, self._noted = self._noted, []
         oldest_ns = int(self._now() - self.limits.age_s_max * 1e9)
-        try:
-            await asyncio.to_thread(self._write, noted, oldest_ns)
-        except sqlite3.Error as error:
-            self._noted = noted + self._noted
-            self._log.emit(DeadLettersNotSaved(str(self.path), str(error)))
-            return False
+        async with self._turn:
+            try:
+                await asyncio.to_thread(self._write, noted, oldest_ns)
+            except sqlite3.Error as error:
+                self._noted = noted + self._noted
+                return await self._recover(error)
         return True
+
+    async def _recover(self, error: sqlite3.Error) -> bool:
+        """Tell whether it is worth while to write again at once."""
+        problem = str(error)
+        if is_damage(error):
+            try:
+                event = await asyncio.to_thread(self._replace, error)
+            except (sqlite3.Error, OSError) as failure:
+                problem = str(failure)
+            else:
+                if self._reader is not None:
+                    self._reader.close()
+                    self._reader = None
+                self._log.emit(event)
+                return True
+        self._log.emit(DeadLettersNotSaved(str(self.path), problem))
+        return False
 
     def _write(self, noted: list[DeadLetter | int], oldest_ns: int) -> None:
         connection = self._store
@@ -227,14 +262,17 @@ class SqliteDeadLetters:
     def _enforce(self, oldest_ns: int) -> None:
         """Drop the oldest letters beyond the limits."""
         execute = self._store.execute
-        execute("DELETE FROM letters WHERE last_ns < ?", (oldest_ns,))
+        execute(
+            "DELETE FROM letters WHERE last_ns < ? AND NOT is_replayed", (oldest_ns,)
+        )
         size_bytes = execute("SELECT total(size_bytes) FROM letters").fetchone()[0]
         excess_bytes = size_bytes - self.limits.size_bytes_max
         if excess_bytes <= 0:
             return
         doomed = []
         for number, size in execute(
-            "SELECT id, size_bytes FROM letters ORDER BY last_ns, id"
+            "SELECT id, size_bytes FROM letters WHERE NOT is_replayed"
+            " ORDER BY last_ns, id"
         ):
             if excess_bytes <= 0:
                 break
@@ -250,23 +288,44 @@ class SqliteDeadLetters:
 
         ``deliver`` pushes one with the receipt given, or returns false when there is
         no destination for it. Returns how many went back, and how many did not.
+        Raises ``sqlite3.Error`` when the file cannot be read or written.
         """
         await self.saved()
-        letters = await asyncio.to_thread(lambda: list(read_letters(self.path, ids)))
-        sent = 0
+        async with self._turn:
+            letters = await asyncio.to_thread(self._take, ids)
+        left = []
         for letter in letters:
-            await asyncio.to_thread(self._mark, letter.id)
             receipt = Receipt(1, partial(self._on_replayed, letter.id))
             receipt.hold()
             if deliver(letter, receipt):
-                sent += 1
                 receipt.settle()
-        return sent, len(letters) - sent
+            else:
+                left.append(letter)
+        async with self._turn:
+            await asyncio.to_thread(self._mark, left, is_replayed=False)
+        return len(letters) - len(left), len(left)
 
-    def _mark(self, number: int) -> None:
-        self._store.execute(
-            "UPDATE letters SET is_replayed = 1 WHERE id = ?", (number,)
-        )
+    def _take(self, ids: list[int] | None) -> list[SavedLetter]:
+        """Read letters that are about to be sent again, and mark them."""
+        letters = list(read_letters(self.path, ids))
+        self._mark(letters, is_replayed=True)
+        return letters
+
+    def _mark(self, letters: list[SavedLetter], *, is_replayed: bool) -> None:
+        if not letters:
+            return
+        connection = self._store
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(
+                "UPDATE letters SET is_replayed = ? WHERE id = ?",
+                [(int(is_replayed), letter.id) for letter in letters],
+            )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     def _on_replayed(self, number: int, receipt: Receipt) -> None:
         del receipt
@@ -350,6 +409,20 @@ def _insert(connection: sqlite3.Connection, letter: DeadLetter) -> None:
             letter.payload,
         ),
     )
+
+
+def _copy_letters(path: Path, connection: sqlite3.Connection) -> int:
+    """Copy what can be read of a damaged file; return how many letters that is."""
+    copied = 0
+    connection.execute("BEGIN IMMEDIATE")
+    with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
+        for item in read_letters(path):
+            texts = item.destination, item.payload, item.key, item.reason
+            answer = item.response, item.target, UnixNanos(item.last_ns), item.tries
+            _insert(connection, DeadLetter(*texts, *answer))
+            copied += 1
+    connection.execute("COMMIT")
+    return copied
 
 
 def read_letters(

@@ -143,3 +143,77 @@ async def test_a_damaged_file_is_set_aside(path) -> None:
     assert [type(event) for event in log.events] == [DeadLettersDamaged]
     assert len(list(read_letters(path))) == 1
     assert path.with_name("letters.damaged-0").exists()
+
+
+async def test_a_letter_on_its_way_outlives_the_limits_until_it_is_taken(path) -> None:
+    """Else a crash would lose what somebody asked for."""
+    store = open_store(path)
+    old = NOW_NS - 40 * 86_400 * 10**9
+    store.limits = LetterLimits(10**6, 50 * 86_400.0)
+    store.put([letter(1, old), letter(2, old)])
+    await store.saved()
+    receipts = []
+    await store.replay([1], lambda _, receipt: not receipts.append(receipt))
+    store.limits = LetterLimits(1, 86_400.0)
+    store.put([letter(3, old, "e")])
+    await store.saved()
+    assert [item.id for item in read_letters(path)] == [1]
+    receipts[0].settle()
+    await store.close()
+    assert list(read_letters(path)) == []
+
+
+async def test_what_nobody_took_is_under_the_limits_again(path) -> None:
+    store = open_store(path)
+    store.put([letter(1), letter(2)])
+    assert await store.replay(None, lambda *_: False) == (0, 2)
+    store.limits = LetterLimits(0, 86_400.0)
+    store.put([letter(3)])
+    await store.close()
+    assert list(read_letters(path)) == []
+
+
+async def test_a_letter_that_was_on_its_way_in_a_crash_is_still_there(path) -> None:
+    store = open_store(path)
+    store.put([letter(1)])
+    await store.replay(None, lambda *_: True)
+    again = open_store(path)
+    again.limits = LetterLimits(0, 86_400.0)
+    again.put([letter(2)])
+    await again.saved()
+    assert list(read_letters(path)) == []
+    await again.close()
+    await store.close()
+
+
+async def test_purged_by_somebody_else_while_it_is_sent_a_letter_is_gone(path) -> None:
+    store = open_store(path)
+    store.put([letter(1)])
+    receipts = []
+    await store.replay(None, lambda _, receipt: not receipts.append(receipt))
+    assert remove_letters(path, [1]) == 1
+    store.put([letter(1, NOW_NS + 1)])  # and refused again: a letter like any other
+    receipts[0].settle()
+    await store.close()
+    assert [item.payload for item in read_letters(path)] == [b"message 1"]
+
+
+async def test_damage_while_it_is_used_costs_only_what_cannot_be_read(path) -> None:
+    store = open_store(path)
+    store.put([letter(number) for number in range(1000)])
+    await store.close()
+    log = Log()
+    store = open_store(path, log)
+    pages = path.read_bytes()
+    middle = len(pages) // 4096 // 2 * 4096
+    path.write_bytes(pages[:middle] + b"\xaa" * (len(pages) - middle))
+    store.put([letter(number) for number in range(1000, 1100)])
+    await store.saved()
+    await store.saved()
+    await store.close()
+    (event,) = [e for e in log.events if isinstance(e, DeadLettersDamaged)]
+    kept = [item.payload for item in read_letters(path)]
+    assert 0 < event.recovered < 1000
+    assert len(kept) == event.recovered + 100
+    assert kept[-1] == b"message 1099"
+    assert path.with_name("letters.damaged-0").exists()
