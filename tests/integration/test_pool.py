@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.collector import Collector, numbers
-from helpers.daemon import free_port
+from helpers.daemon import Daemon, free_port
 from helpers.laws import broken_laws, false_counters
 from helpers.name_server import NameServer
 from helpers.relay import Relay
@@ -238,3 +238,24 @@ async def test_a_server_is_not_drained_when_no_other_works_unless_forced(
             assert "is returned to after 1 good probe)" in answer
             await relay.sender.send(1)
             await relay.daemon.wait_for("Primary server seems to be stable", count=2)
+
+
+async def test_a_server_that_is_somebody_s_last_is_drained_nowhere(
+    tmp_path: Path,
+) -> None:
+    port = free_port(A, B)
+    source = free_port(A)
+    text = f"""
+source s {{ network(ip({A}) port({source})); }};
+destination d {{ network("{A}" port({port}) failover(servers("{B}"))); }};
+destination q {{ network("{A}" port({port}) persist-name("q")); }};
+log {{ source(s); destination(d); destination(q); }};
+"""
+    async with Collector(A, port), Daemon(text, tmp_path) as daemon:
+        answer = await daemon.ctl("DRAIN", A)
+        assert answer.startswith("FAIL q#0: the last server cannot be drained; nothing")
+        for pool_ in json.loads(await daemon.ctl("POOL", "--json")):
+            assert not any(row["is_drained"] for row in pool_["servers"])
+        assert (await daemon.ctl("DRAIN", A, "d#0", "--force")).startswith("OK")
+        answer = await daemon.ctl("DRAIN", B, "d#0", "--force")
+        assert answer == "FAIL d#0: the last server cannot be drained\n"

@@ -21,6 +21,7 @@ __all__ = ["UsageError", "ask", "run_command", "to_wire"]
 _TIMEOUT_S = 60.0
 _HEALTHCHECK_TIMEOUT_S = 15.0
 
+_UNKNOWN = "Unknown command"
 _USAGE = """\
 Syntax: {program} <command> [options]
 Possible commands are:
@@ -270,7 +271,7 @@ def to_wire(words: list[str]) -> list[str]:
         return translate(options)
     if name in _PLAIN:
         return [name.upper(), *options.rest()]
-    raise UsageError("Unknown command")
+    raise UsageError(_UNKNOWN)
 
 
 def run_command(words: list[str], path: str, program: str = "logferry ctl") -> int:
@@ -290,7 +291,9 @@ def run_command(words: list[str], path: str, program: str = "logferry ctl") -> i
             return 0 if words else 1
         wire = to_wire(options._words)
     except UsageError as error:
-        sys.stderr.write(f"{error}\n{_USAGE.format(program=program)}")
+        is_lost = not words or str(error) == _UNKNOWN
+        usage = _USAGE if is_lost else "{program} --help lists the commands\n"
+        sys.stderr.write(f"{error}\n{usage.format(program=program)}")
         return 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from logferry.daemon import stats
 from logferry.daemon.events import VerbosityChanged
-from logferry.daemon.moves import after_drain, after_undrain, objection
+from logferry.daemon.moves import after_drain, after_undrain, is_last, objection
 from logferry.daemon.named_files import named_files
 from logferry.daemon.pool_table import render_pools
 from logferry.daemon.queue_table import describe_queue, render_queues
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands", "configuration_id"]
 
+_LAST = "the last server cannot be drained"
+_ONE_ONLY = "; nothing was changed, drain SERVER DESTINATION means one destination only"
 _BAD_ARGUMENTS = "FAIL Invalid arguments received"
 
 
@@ -244,8 +246,11 @@ class Commands:
         if isinstance(meant, str):
             return meant
         now = self._daemon.environment.clock()
-        for name, destination in meant.items():
-            problem = objection(destination.describe(now), words[0])
+        for name, destination in meant.items():  # before any of them is touched
+            state = destination.describe(now)
+            if is_last(state, words[0]):
+                return f"FAIL {name}: {_LAST}{_ONE_ONLY if len(meant) > 1 else ''}"
+            problem = objection(state, words[0])
             if problem and not is_forced:
                 return f"FAIL {name}: {problem}"
         done = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["after_drain", "after_undrain", "objection"]
+__all__ = ["after_drain", "after_undrain", "is_last", "objection"]
 
 _WORKING: Final = frozenset({"up", "healthy"})
 _FAILED: Final = frozenset({"failed", "connecting", "absent", "ejected"})
@@ -22,6 +22,11 @@ def _rows(pool: Mapping[str, Any], name: str) -> tuple[list[Any], list[Any]]:
     own = [row for row in rows if row["name"] == name]
     others = [row for row in rows if row["name"] != name and not row["is_drained"]]
     return own, others
+
+
+def is_last(pool: Mapping[str, Any], server: str) -> bool:
+    """Tell whether nobody is left when ``server`` is drained."""
+    return not _rows(pool, server)[1]
 
 
 def objection(pool: Mapping[str, Any], name: str) -> str:
