@@ -20,6 +20,7 @@ __all__ = ["PcreError", "PcrePattern", "needs_pcre"]
 
 _named_group = re.compile(r"\(\?<(?![=!])")
 _group_name = re.compile(rb"(?<!\\)\(\?P?<([A-Za-z_]\w*)>")
+_position = re.compile(r"position (\d+)")
 _possessive = re.compile(r"[?*+}]\+")
 _KNOWS_POSSESSIVE = sys.version_info >= (3, 11, 5)
 """Before, possessive groups match wrongly (gh-106052)."""
@@ -31,6 +32,11 @@ _OPEN_ENDED = 16
 
 class PcreError(Exception):
     """PCRE2 cannot compile the pattern; the text says why."""
+
+
+def _without_offset(reason: str, length: int) -> str:
+    """Return what PCRE2 says, with positions in the pattern as the user wrote it."""
+    return _position.sub(lambda found: f"position {int(found[1]) - length}", reason)
 
 
 class _NamedMatch:
@@ -72,11 +78,11 @@ class PcrePattern:
         self._repeated: dict[str, list[str]] = {}
         if repeats_names:
             text = self._with_names_of_their_own(text)
-        limited = b"(*LIMIT_MATCH=%d)" % PATTERN_STEPS_MAX + text
+        limit = b"(*LIMIT_MATCH=%d)" % PATTERN_STEPS_MAX
         try:
-            self._pattern = pcre2.compile(limited, flags)
+            self._pattern = pcre2.compile(limit + text, flags)
         except pcre2.PatternError as error:
-            raise PcreError(str(error)) from error
+            raise PcreError(_without_offset(str(error), len(limit))) from error
         self._failure = pcre2.LibraryError
         self.groupindex: Mapping[str, int] = self._pattern.groupindex
 

@@ -244,12 +244,22 @@ class _Parser:
             self._error(
                 f"unknown filter function {call.name}()",
                 call.name_span,
-                did_you_mean(call.name, [*known, "filter"]),
+                self._other_kind(call.name)
+                or did_you_mean(call.name, [*known, "filter"]),
             )
             return None
         return FilterCall(
             call.name, options.read(call.arguments, self._scope, call.span), call.span
         )
+
+    def _other_kind(self, name: str) -> str:
+        """Return a hint for a parser or rewrite that stands among filters."""
+        registry = self._scope.registry
+        if registry is not None and name in registry.parsers:
+            return "it is a parser: write it in parser { … }"
+        if registry is not None and name in registry.rewrites:
+            return "it is a rewrite: write it in rewrite { … }"
+        return ""
 
     def _reference(self, call: Call) -> FilterExpression | None:
         words = [item for item in call.arguments if isinstance(item, Word | Text)]

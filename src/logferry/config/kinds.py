@@ -107,6 +107,26 @@ class YesNo:
         return None
 
 
+_PERSIST_ONLY = (["persist_only"], ["persist-only"])
+
+
+@record
+class UseDns:
+    """``yes``/``no``, or ``persist_only``: /etc/hosts only."""
+
+    title: str = "yes, no or persist_only"
+
+    def read(
+        self, arguments: Sequence[Argument], span: Span, scope: Scope
+    ) -> str | None:
+        """Return ``yes``, ``no`` or ``persist_only``."""
+        words = [text_of(item) for item in values_of(arguments)]
+        if [(word or "").lower() for word in words] in _PERSIST_ONLY:
+            return "persist_only"
+        is_used = YesNo(self.title).read(arguments, span, scope)
+        return None if is_used is None else "yes" if is_used else "no"
+
+
 @record
 class Integer:
     """A whole number within bounds."""

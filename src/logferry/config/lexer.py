@@ -154,7 +154,6 @@ def tokenize(source: SourceText) -> list[Token]:
             seen.forget()
             add(Token(kind.upper(), raw, raw, span))
             if raw in _QUOTES:
-                _find_open_string(found)
                 break  # it is not closed: nothing behind it can be understood
             continue
         if code.text:
@@ -163,24 +162,28 @@ def tokenize(source: SourceText) -> list[Token]:
                 line_start = text.rindex("\n", 0, code.end) + 1
             add(Token(code.kind, code.text, code.text, span))
             matches = _token.finditer(text, code.end)
-    return found
+    return _up_to_open_string(found)
 
 
-def _find_open_string(found: list[Token]) -> None:
+def _up_to_open_string(found: list[Token]) -> list[Token]:
     """
-    End ``found`` with the string that looks open, as a token that is bad.
+    Return the tokens up to the string that is open, if one is; it is a bad token.
 
     A quote that is missing in line 9 turns all strings behind it inside out, and only
     the last one of the file is not closed. The first that holds ends of statements at
     ends of lines gives the place away.
     """
+    if not found or found[-1].type != "BAD" or found[-1].text not in _QUOTES:
+        return found
     for number, token in enumerate(found):
         is_text = token.type in {"TEXT", "TICKED_TEXT"}
         if is_text and _ends_of_statements.search(token.text):
-            found[number:] = [Token("BAD", token.text[0], token.text[0], token.span)]
-            return
+            quote = token.text[0]
+            return [*found[:number], Token("BAD", quote, quote, token.span)]
+    return found
 
 
+_curly_quote = re.compile("[“”„‘’‚«»]")
 _ends_of_statements = re.compile(r"[)}][ \t]*;[ \t]*(?:#[^\n]*)?\r?\n")
 _MULTI_LINE = frozenset({"text", "pragma"})
 _QUOTES = frozenset("\"'")
@@ -250,6 +253,8 @@ def _word(raw: str, span: Span) -> Token:
             return Token("NUMBER", value, raw, span)
     if "`" in raw:
         return Token("TICKED", raw, raw, span)
+    if quote := _curly_quote.search(raw):
+        return Token("BAD", quote[0], quote[0], span)
     return Token("WORD", raw, raw, span)
 
 

@@ -12,6 +12,7 @@ from logferry.config.kinds import (
     Seconds,
     Template,
     TextKind,
+    UseDns,
     YesNo,
 )
 from logferry.config.schema import Option, Options
@@ -323,9 +324,7 @@ class GlobalOptions(Options):
         "bsd",
         doc="The form of time stamps.",
     )
-    use_dns = Option(
-        TextKind("yes, no or persist_only"), "yes", doc="Look up names of senders."
-    )
+    use_dns = Option(UseDns(), "yes", doc="Look up names of senders.")
     use_fqdn = Option(YesNo(), default=False, doc="Keep the domain of host names.")
     use_uniqid = Option(
         YesNo(), default=False, doc="Give every message an id.", aliases=("use-rcptid",)

@@ -55,6 +55,15 @@ __all__ = ["Parser", "TokenStream", "parse_statements"]
 _APPLICATIONS = frozenset({"application", "transformation"})
 _PATHS = frozenset({"log", "junction", "channel", "if", "parallelize"})
 _INSIDE_DRIVER = {"source": "inner-src", "destination": "inner-dest"}
+_REMEDIES = {
+    "=": "an option is written name(value), a comparison with eq or ==",
+    "[": "lists need no brackets: write values one after the other",
+    "]": "lists need no brackets: write values one after the other",
+    ":": "take it out, or quote the string it belongs to",
+    **dict.fromkeys("“”„«»", 'write "'),
+    **dict.fromkeys("‘’‚", "write '"),
+}
+"""What to write instead of a character that means nothing."""
 _OPENING = {")": "(", "}": "{", "]": "["}
 _CLOSING = frozenset({"RBRACE", "RPAR", "SEMICOLON", "END"})
 
@@ -465,10 +474,12 @@ class Parser:
             word = first.text if isinstance(first, Word) else ""
             hint = "" if word in ROOTS else did_you_mean(word, (*ROOTS, "application"))
             message = f"unexpected character {token.text!r}"
-            self._syntax_error(message, token.span, hint or "quote strings")
+            hint = hint or _REMEDIES.get(token.text, "quote strings")
+            self._syntax_error(message, token.span, hint)
         else:
             message = f"syntax error, unexpected '{token.text}'"
-            self._syntax_error(message, token.span, "")
+            hint = "statements end with ';'" if token.text == "," else ""
+            self._syntax_error(message, token.span, hint)
         self._tokens.advance()
 
     def _syntax_error(self, message: str, span: Span, hint: str) -> None:

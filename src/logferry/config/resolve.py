@@ -332,10 +332,11 @@ class Resolver:
         if (kind, name) not in self._objects:
             if span is not None and self._is_news(kind, name):
                 names = [item for group, item in self._objects if group == kind]
+                groups = [group for group, item in self._objects if item == name]
                 self.diagnostics.error(
                     f"unknown {kind} '{name}'",
                     span,
-                    did_you_mean(name, names)
+                    (f"it is a {groups[0]}" if groups else did_you_mean(name, names))
                     or f"define it with {kind} {name} {{ … }};",
                 )
             return None
@@ -468,6 +469,19 @@ class Resolver:
         values = options.read(call.arguments, self.scope, call.span)
         return Spec(call.name, values, id_, call.span)
 
+    def _other_kind(self, kind: str, name: str) -> str:
+        """Return what else is called ``name``, or nothing."""
+        registry = self.registry
+        tables: dict[str, Mapping[str, object]] = {
+            "source": registry.sources,
+            "destination": registry.destinations,
+            "parser": registry.parsers,
+            "rewrite": registry.rewrites,
+            "filter": registry.filters,
+        }
+        found = (word for word, table in tables.items() if name in table)
+        return next((word for word in found if word != kind), "")
+
     def _unknown(
         self, kind: str, call: Call, known: Mapping[str, type[Options]]
     ) -> None:
@@ -481,6 +495,8 @@ class Resolver:
             hint = (
                 f"syslog-ng or AxoSyslog has it, logferry has not: {remedy(kind, name)}"
             )
+        elif other := self._other_kind(kind, name):
+            hint = f"it is a {other}: write it in {other} {{ … }}"
         elif owner := _owner_of_option(name, known):
             hint = f"it is an option: write it inside the parentheses of {owner}()"
         else:

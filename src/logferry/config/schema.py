@@ -353,8 +353,21 @@ class Options:
         scope.diagnostics.error(
             f"unknown option {call.name}() in {cls.title or scope.path}",
             call.name_span,
-            did_you_mean(call.name, names),
+            cls._other_side(call.name, scope) or did_you_mean(call.name, names),
         )
+
+    @classmethod
+    def _other_side(cls, option: str, scope: Scope) -> str:
+        """Return a hint when the driver of the same name at the other end has it."""
+        kind, _, driver = cls.title.partition(" ")
+        if scope.registry is None or kind not in {"source", "destination"}:
+            return ""
+        is_source = kind == "source"
+        others = scope.registry.destinations if is_source else scope.registry.sources
+        options = others.get(driver)
+        if options is None or option not in options.by_name():
+            return ""
+        return f"only {'destinations' if is_source else 'sources'} have it"
 
     @classmethod
     def _read_positional(

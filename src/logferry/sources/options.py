@@ -14,6 +14,7 @@ from logferry.config.kinds import (
     Permissions,
     Seconds,
     TextKind,
+    UseDns,
     Words,
     YesNo,
 )
@@ -122,7 +123,7 @@ class SourceOptions(Options):
         YesNo(), FromGlobal("use_fqdn"), doc="Keep the domain of host names."
     )
     use_dns = Option(
-        TextKind("yes, no or persist_only"),
+        UseDns(),
         FromGlobal("use_dns"),
         doc="Look up the names of senders.",
     )
@@ -313,10 +314,9 @@ def _default_pri(options: ReaderOptions, flags: frozenset[str]) -> int:
 
 def naming_of(options: SourceOptions) -> Naming:
     """Return how the names of senders are found."""
-    use_dns = options.use_dns.lower().replace("-", "_")
     naming = Naming(
-        use_dns=use_dns not in {"no", "off", "0"},
-        hosts_only=use_dns == "persist_only",
+        use_dns=options.use_dns != "no",
+        hosts_only=options.use_dns == "persist_only",
         use_fqdn=options.use_fqdn,
         normalize=options.normalize_hostnames,
         cache=options.dns_cache,
