@@ -202,3 +202,27 @@ async def run(config: Path, disk: Path) -> tuple[int, str]:
     )
     _, errors = await process.communicate()
     return process.returncode or 0, errors.decode()
+
+
+async def test_a_disk_that_goes_and_one_that_comes_lose_nothing(tmp_path, disk) -> None:
+    """What is queued moves into the folder that is there now, twice."""
+    ports = free_port("127.0.0.1"), free_port("127.0.0.1")
+    text = config(ports).replace("reliable(yes)", f'reliable(yes) dir("{disk}")')
+    renewed = "was deleted or replaced while it was in use; wrote"
+    async with Daemon(text, tmp_path) as daemon:
+        async with Sender("127.0.0.1", ports[0]) as sender:
+            await sender.send(1000)
+            await stored(disk, 1000)
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+            await sender.send(100)
+            await daemon.wait_for(renewed)
+            await stored(disk, 1100)
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs"]
+            subprocess.run([*mount, str(disk)], check=True)
+            await sender.send(100)
+            await daemon.wait_for(renewed, count=2)
+            await stored(disk, 1200)
+        async with Collector("127.0.0.1", ports[1]) as collector:
+            await collector.wait_for_lines(1200)
+            assert numbers(collector.lines) == list(range(1200))
+    assert daemon.returncode == 0

@@ -10,6 +10,8 @@ another name and a new one is begun: what it held is found again more slowly (fi
 are read from their configured start, queues by looking for their files), which is
 better than not to start.
 
+A file that somebody deletes while it is in use is written anew, with all values.
+
 A disk that is full, read-only or failing keeps nobody from starting either: what the
 file holds is read as it is, and what changes is written when the disk takes it.
 """
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PERSIST_FILE", "SqliteState", "StateDamaged", "StateNotSaved"]
+__all__ = [
+    "PERSIST_FILE",
+    "SqliteState",
+    "StateDamaged",
+    "StateNotSaved",
+    "StateRenewed",
+]
 
 PERSIST_FILE: Final = "logferry.persist"
 """The file's name in the state directory."""
@@ -52,6 +60,19 @@ class StateDamaged(Event):
     filename: str
     kept_as: str
     error: str
+
+
+@record
+class StateRenewed(Event):
+    """The persist file was gone, and was written anew."""
+
+    level: ClassVar[Level] = Level.ERROR
+    text: ClassVar[str] = (
+        "Persistent state file was deleted or replaced while it was in use, wrote it"
+        " anew. Stop the daemon before you touch its files"
+    )
+
+    filename: str
 
 
 @record
@@ -80,6 +101,7 @@ class SqliteState:
         self._saving: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._connection = self._open()
+        self._place = _place_of(path)
 
     def _open(self) -> sqlite3.Connection | None:
         """Return ``None`` when the disk does not take changes now."""
@@ -162,16 +184,28 @@ class SqliteState:
         changed, self._changed = self._changed, set()
         changes = [(to_column(key), self._values.get(key)) for key in changed]
         try:
-            await asyncio.to_thread(self._write, changes)
-        except sqlite3.Error as error:
+            is_renewed = await asyncio.to_thread(self._write, changes)
+        except (sqlite3.Error, OSError) as error:
             self._changed |= changed
             self._log.emit(StateNotSaved(str(self.path), str(error)))
             return False
+        if is_renewed:
+            self._log.emit(StateRenewed(str(self.path)))
         return True
 
-    def _write(self, changes: list[tuple[str | bytes, bytes | None]]) -> None:
+    def _write(self, changes: list[tuple[str | bytes, bytes | None]]) -> bool:
+        """Write ``changes``; tell whether the file was gone, and is a new one now."""
+        is_gone = self._connection is not None and _place_of(self.path) != self._place
+        if self._connection is not None and is_gone:
+            self._connection.close()
+            self._connection = None
         if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = _connect(self.path)
+            self._place = _place_of(self.path)
+            # In one go: the event loop may put more meanwhile.
+            items = list(self._values.items())
+            changes = [*changes, *((to_column(key), value) for key, value in items)]
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -188,6 +222,7 @@ class SqliteState:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        return is_gone
 
     async def close(self) -> None:
         """Write what is left and close the file."""
@@ -209,6 +244,15 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _place_of(path: Path) -> tuple[int, int]:
+    """Return which file it is, zeros for none. Raises ``OSError``."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _entries(connection: sqlite3.Connection) -> dict[str, bytes]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 
 import pytest
 
-from logferry.daemon.state import SqliteState, StateDamaged, StateNotSaved
+from logferry.daemon.state import SqliteState, StateDamaged, StateNotSaved, StateRenewed
 from logferry.telemetry.events import NullLog
 
 
@@ -134,3 +135,23 @@ async def test_keys_may_be_names_of_files_in_any_encoding(tmp_path) -> None:
     await state.close()
     found = await reopened(tmp_path / "p")
     assert found == {key: key.encode("utf-8", "surrogateescape") for key in keys}
+
+
+@pytest.mark.parametrize("gone", ["file", "folder", "replaced"])
+async def test_a_file_that_was_deleted_in_use_is_written_anew(tmp_path, gone) -> None:
+    path, log = tmp_path / "state" / "p", RecordingLog()
+    path.parent.mkdir()
+    state = SqliteState(path, log)
+    state.put("old", b"1")
+    await state._save()
+    if gone == "folder":
+        shutil.rmtree(path.parent)
+    else:
+        for item in path.parent.iterdir():
+            item.unlink()
+    if gone == "replaced":
+        path.touch()
+    state.put("new", b"2")
+    await state.close()
+    assert await reopened(path) == {"old": b"1", "new": b"2"}
+    assert [type(event) for event in log.events] == [StateRenewed]
