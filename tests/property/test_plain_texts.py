@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logferry.codegen.lists import join_list, split_list
-from logferry.codegen.parsers.csv import CsvOptions, _CsvParser
-from logferry.codegen.parsers.kv import KvOptions, _Plain, _Scanner
+from logferry.codegen.parsers.csv import CsvOptions, CsvReader
+from logferry.codegen.parsers.kv import KvOptions, KvScanner, _Plain
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -37,7 +37,9 @@ def test_plain_pairs_are_those_of_the_scanner(
     found = _Plain(options)(text)
     if found is not None:
         stray: list[bytes] = []
-        scanned = [(name, text) for name, text, _ in _Scanner(value, pair)(text, stray)]
+        scanned = [
+            (name, text) for name, text, _ in KvScanner(value, pair)(text, stray)
+        ]
         assert [(name, quoted or bare) for name, quoted, bare in found] == scanned
         assert not stray
 
@@ -63,7 +65,7 @@ def test_split_columns_are_those_of_the_scanner(
     }
     if has_flags:
         values["flags"] = frozenset(flags)
-    parser = _CsvParser(CsvOptions(values, {"flags": None} if has_flags else {}))  # type: ignore[dict-item]
+    parser = CsvReader(CsvOptions(values, {"flags": None} if has_flags else {}))  # type: ignore[dict-item]
     pieces = ["a", "b c", " ", "  ", "\t", "'", '"x"', *delimiters, *delimiters]
     text = data.draw(_texts(pieces))
     found = parser._split(text)
