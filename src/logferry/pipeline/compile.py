@@ -543,7 +543,7 @@ class ProgramCompiler:
         for output in sorted(self._outputs.values(), key=lambda item: item.index):
             name = output.variable
             if output.is_keyed:
-                codes.append(f"batches_by_key({name})")
+                codes.append(f"batches_by_key({name}) if {name} else ()")
             elif is_joined and all(output.ends_with_newline):
                 codes.append(f"(join_lines({name}),) if {name} else ()")
             else:

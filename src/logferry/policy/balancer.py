@@ -88,6 +88,8 @@ class Balancer:
             for target in self.pool.servers
         }
         self._seats = Seats()
+        self._has_deadline = False
+        self._deadline: float | None = None
         self._rounds: defaultdict[int, Rounds] = defaultdict(Rounds)  # by tier
         self._turns = Turns()
         self._second_turns = Turns()  # of batches that somebody else had first
@@ -180,8 +182,9 @@ class Balancer:
         )
 
     def _change(self) -> None:
-        """Note that the lineup does not hold any more."""
+        """Note that neither lineup nor deadline hold any more."""
         self._lineup = None
+        self._has_deadline = False
 
     def _due_trial(
         self, lineup: Lineup, now: float, tried: frozenset[Server]
@@ -385,14 +388,21 @@ class Balancer:
     # -- time ---------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        """Return when a failed target may be tried again or a probe is due."""
-        moments = [
-            moment
-            for member in self._members.values()
-            for moment in (member.health.retry_at, member.probe_due_at)
-            if moment is not None
-        ]
-        return min(moments, default=None)
+        """
+        Return when a failed target may be tried again or a probe is due.
+
+        Asked after every batch, so it is remembered until one of them may come earlier.
+        """
+        if not self._has_deadline:
+            self._has_deadline = True
+            moments = [
+                moment
+                for member in self._members.values()
+                for moment in (member.health.retry_at, member.probe_due_at)
+                if moment is not None
+            ]
+            self._deadline = min(moments, default=None)
+        return self._deadline
 
     def next_trial(self, now: float) -> float | None:
         """Return when the next failed target gets a batch, if that is known."""
@@ -408,6 +418,7 @@ class Balancer:
 
     def handle_timer(self, now: float) -> tuple[Server, ...]:
         """Return the targets to probe now; may be called early."""
+        self._has_deadline = False
         for member in self._members.values():
             if member.health.retry_at is not None and member.health.retry_at <= now:
                 member.health.fitness(now)
@@ -429,6 +440,7 @@ class Balancer:
         member = self._members[target]
         spread = 1 + plan.jitter * (2 * self._chance.random() - 1)
         member.probe_due_at = now + plan.interval_s * spread
+        self._has_deadline = False
         if not ok:
             member.is_faulty = True
             self._fail(target, why, now, None)

@@ -113,7 +113,9 @@ class Seats:
         start = candidates.index(own) + 1 if own in candidates else worker
         split = start % len(candidates)
         order = [*candidates[split:], *candidates[:split]]
-        order = [target for target in order if target in allowed] or list(allowed)
+        if allowed is not candidates:
+            welcome = set(allowed)
+            order = [target for target in order if target in welcome] or list(allowed)
         free = (target for target in order if taken[target] < quota.get(target, 0))
         chosen = next(free, None)
         if chosen is None:

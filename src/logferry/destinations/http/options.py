@@ -499,7 +499,9 @@ class HttpDestinationOptions(
         """Return the limit of one request; 0 is none."""
         if target.timeout >= 0:
             return target.timeout
-        if "timeout" not in self.given and len(self.targets()) > 1:
+        # Counted, not made: this is asked for each of a thousand targets.
+        count = len(self.url) + len(cast("tuple[TargetOptions, ...]", self.target))
+        if "timeout" not in self.given and count > 1:
             return TIMEOUT_WITH_FAILOVER_S
         return self.timeout
 
