@@ -660,3 +660,29 @@ log {{ source(s); filterx {{ x = int("no number"); }}; destination(d); }};
     async with Daemon(text, tmp_path) as daemon, Sender(HOST, port) as sender:
         await sender.send(3)
         await shown(daemon, "filterx_failures_total", 3)
+
+
+async def test_bytes_and_times_are_counted_by_every_kind_of_source(tmp_path):
+    text = f"""
+options {{ stats(level(1)); }};
+source s {{ file("{tmp_path}/in"); unix-stream("{tmp_path}/socket"); }};
+destination d {{ file("{tmp_path}/out"); }};
+log {{ source(s); destination(d); }};
+"""
+    line = "<13>Nov 21 12:00:00 h a: hello\n"
+    (tmp_path / "in").write_text(3 * line)
+    async with Daemon(text, tmp_path) as daemon:
+        _, writer = await asyncio.open_unix_connection(f"{tmp_path}/socket")
+        writer.write(2 * line.encode())
+        for driver, count in (("file", 3), ("unix-stream", 2)):
+            await shown(daemon, "input_events_total", count, driver=driver)
+            await shown(
+                daemon, "input_event_bytes_total", count * len(line), driver=driver
+            )
+        csv, _ = await both(daemon)
+        for row in (
+            ("src.file", "s#0", f"{tmp_path}/in", "stamp"),
+            ("src.unix-stream", "s#1", f"{tmp_path}/socket", "stamp"),
+        ):
+            assert csv[row][1] > 1_700_000_000
+        writer.close()

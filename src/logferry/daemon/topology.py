@@ -293,6 +293,7 @@ class Topology:
             metrics.counter("", legacy=Legacy("source", _group(spec), "", _PROCESSED)),
             driver=self._driver_counter(spec),
             stamp=self._driver_stamp(spec),
+            size=self._driver_size(spec),
             flow=self._driver_flow(spec),
             received=metrics.counter(
                 "", legacy=Legacy("center", "", "received", _PROCESSED)
@@ -321,6 +322,13 @@ class Topology:
             level=1,
             legacy=Legacy(*_source_row(spec), _PROCESSED),
             legacy_level=0,
+        )
+
+    def _driver_size(self, spec: Spec) -> Counter | None:
+        if spec.kind in {*_COUNTING_KINDS, "internal"}:
+            return None
+        return self._environment.metrics.counter(
+            "input_event_bytes_total", {"driver": spec.kind, "id": spec.id}, level=1
         )
 
     def _driver_stamp(self, spec: Spec) -> Counter | None:

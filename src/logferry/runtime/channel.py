@@ -82,6 +82,7 @@ class Channel:
         flow: measures what ``driver`` counts.
         queued: counts the records handed to any destination.
         stamp: takes the time of the last message, in seconds.
+        size: counts the bytes of what ``driver`` counts.
         is_acknowledged: the source remembers a position and must know when its
             messages were delivered on every path, flow-controlled or not.
 
@@ -98,6 +99,7 @@ class Channel:
         flow: Flow | None = None,
         queued: Counter | None = None,
         stamp: Counter | None = None,
+        size: Counter | None = None,
         is_acknowledged: bool = False,
     ) -> None:
         self._now = now
@@ -107,6 +109,7 @@ class Channel:
         self._flow = flow
         self._queued = queued or Counter()
         self._stamp = stamp
+        self._size = size or Counter()
         self._is_acknowledged = is_acknowledged
         self.replace(route)
 
@@ -140,6 +143,7 @@ class Channel:
         count, outputs = self._program.lines(chunk, origin, self._now())
         if self._flow is not None:
             self._flow.note(chunk, count)
+            self._size.value += len(chunk)
         return self._hand_out(outputs, Receipt(count, on_settled), started_at)
 
     def frames(
@@ -151,7 +155,9 @@ class Channel:
         """Take frames."""
         receipt = Receipt(len(frames), on_settled)
         if self._flow is not None:
-            self._flow.note_frames(frames, sum(map(len, frames)))
+            size = sum(map(len, frames))
+            self._flow.note_frames(frames, size)
+            self._size.value += size
         started_at = self._watch.clock() if self._watch is not None else 0.0
         outputs = self._program.frames(frames, origin, self._now())
         return self._hand_out(outputs, receipt, started_at)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from logferry.message.model import Origin
 from logferry.sources.encoding import RecodingFramer, is_wide
 from logferry.sources.file import events
+from logferry.sources.file.accounts import FileAccount
 from logferry.sources.file.followed import FileId, FollowedPath, Piece
 from logferry.sources.multi_line import TextFramer, make_text_framer
 from logferry.sources.window import Window
-from logferry.telemetry.counters import Legacy
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from logferry.runtime.environment import Environment
     from logferry.sources.base import Intake
     from logferry.sources.file.options import FollowOptions
-    from logferry.telemetry.counters import Counter
-    from logferry.telemetry.flows import Flow
 
 __all__ = ["FilesReader"]
 
@@ -42,15 +40,14 @@ _POLL_S: Final = 1.0
 class _Path:
     """A followed path and what its messages share."""
 
-    __slots__ = ("flow", "followed", "is_ready", "origin", "processed")
+    __slots__ = ("account", "followed", "is_ready", "origin")
 
     def __init__(
-        self, followed: FollowedPath, origin: Origin, processed: Counter, flow: Flow
+        self, followed: FollowedPath, origin: Origin, account: FileAccount
     ) -> None:
         self.followed = followed
         self.origin = origin
-        self.processed = processed
-        self.flow = flow
+        self.account = account
         self.is_ready = False
 
 
@@ -120,9 +117,13 @@ class FilesReader:
             on_advance,
             self._owners,
         )
-        self._paths[path] = _Path(
-            followed, self._origin(path), self._count(path), self._flow(path)
+        account = FileAccount(
+            self._environment.metrics,
+            (self._driver, self._id),
+            path,
+            self._environment.now,
         )
+        self._paths[path] = _Path(followed, self._origin(path), account)
         self._by_name.setdefault(Path(path).name, set()).add(path)
         followed.start(reads_old=reads_old, is_optional=is_optional)
         self.check(path)
@@ -140,19 +141,6 @@ class FilesReader:
             host=self._environment.host_name.encode(),
             local=True,
             file_name=path.encode("utf-8", "surrogateescape"),
-        )
-
-    def _flow(self, path: str) -> Flow:
-        row = (f"src.{self._driver}", self._id, path)
-        return self._environment.metrics.flow(row, newline_bytes=0)
-
-    def _count(self, path: str) -> Counter:
-        return self._environment.metrics.counter(
-            "input_events_total",
-            {"driver": self._driver, "filename": path, "id": self._id},
-            level=1,
-            legacy=Legacy(f"src.{self._driver}", self._id, path, "processed"),
-            dynamic=True,
         )
 
     # -- looking ------------------------------------------------------------------
@@ -280,13 +268,12 @@ class FilesReader:
             receipt.when_released(partial(settlement.settle, chunk))
             self._schedule()
 
+        intake = self._intake
         if isinstance(frames, bytes):
-            receipt = self._intake.lines(frames, item.origin, on_settled)
-            item.flow.note(frames, receipt.message_count)
+            receipt = intake.lines(frames, item.origin, on_settled)
         else:
-            item.flow.note_frames(frames, sum(map(len, frames)))
-            receipt = self._intake.frames(frames, item.origin, on_settled)
-        item.processed.add(receipt.message_count)
+            receipt = intake.frames(frames, item.origin, on_settled)
+        item.account.count(frames, receipt.message_count)
         self._window.take(receipt.message_count)
 
     # -- positions ----------------------------------------------------------------
