@@ -36,7 +36,7 @@ from logferry.config.nodes import (
 from logferry.message.model import Message
 from logferry.pipeline.compile import CompiledProgram, ProgramCompiler
 from logferry.pipeline.entries import entered
-from logferry.pipeline.paths import Output
+from logferry.pipeline.output import Output
 from logferry.pipeline.stations import Station, find_places, station_ids
 from logferry.pipeline.suppression import Suppressor
 from logferry.syslog.reception import Reception

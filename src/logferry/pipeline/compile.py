@@ -30,7 +30,8 @@ from logferry.codegen.line_fields import LineFields
 from logferry.codegen.message_rows import MessageRows
 from logferry.codegen.wrapping import wrapped
 from logferry.message.batch import RecordBatch
-from logferry.pipeline.paths import Output, PathWriter
+from logferry.pipeline.output import Output
+from logferry.pipeline.paths import PathWriter
 from logferry.pipeline.plan import Branch, Obstacle, Plan, layout_of, obstacle_of
 from logferry.pipeline.tallies import Tallies
 from logferry.syslog.parse import Parser

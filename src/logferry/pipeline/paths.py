@@ -12,7 +12,7 @@ only messages that no other path accepted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from logferry.codegen.correlation.kinds import correlates, keeps_messages
@@ -54,37 +54,16 @@ if TYPE_CHECKING:
     from logferry.codegen.correlation.correlator import Correlator
     from logferry.codegen.layout import Slot
     from logferry.codegen.macros import MacroContext
-    from logferry.codegen.rendering import Rendering
     from logferry.config.nodes import Span
-    from logferry.pipeline.suppression import Suppressor
+    from logferry.pipeline.output import Output
     from logferry.pipeline.tallies import GroupTally, Tallies
 
-__all__ = ["Output", "PathWriter"]
+__all__ = ["PathWriter"]
 
 _Leaf = Callable[[], None]
 
 _STEPS_MAX = 2000
 """Statements of one program: more come from junctions behind junctions."""
-
-
-@dataclass(slots=True)
-class Output:
-    """One destination driver as an output of a program."""
-
-    id: str
-    index: int
-    rendering: Rendering
-    is_keyed: bool
-    flow_controlled: bool = False
-    suppressor: Suppressor | None = None
-    ends_with_newline: list[bool] = field(default_factory=list)
-
-    @property
-    def variable(self) -> str:
-        """The list, or the lists by key, that records are added to."""
-        name, _, number = self.id.partition("#")
-        is_plain = name.isidentifier() and name.isascii() and number == "0"
-        return f"records_{name if is_plain else self.index}"
 
 
 @dataclass(slots=True)
