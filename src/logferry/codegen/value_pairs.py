@@ -18,6 +18,7 @@ from logferry.codegen.kinds import TYPES
 from logferry.codegen.macros import ALL_MACROS, MacroFunction, macro_function
 from logferry.codegen.template_text import Function, TemplateError, parse_template
 from logferry.codegen.typed import MACRO_KINDS
+from logferry.records import record
 
 if TYPE_CHECKING:
     from logferry.codegen.macros import MacroContext
@@ -66,7 +67,7 @@ BUILT_IN_PAIRS = (
 _MEMO_MAX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rekey:
     """
     ``--rekey``: names that match are changed, step by step.
@@ -112,7 +113,7 @@ def _without_levels(name: str, count: int) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """An explicit pair: a key and a template, with its type hint."""
 
@@ -226,7 +227,7 @@ class _Keys(dict[str, "str | None"]):
         return key
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Readers:
     """
     How selected values are read.

@@ -23,7 +23,6 @@ import contextlib
 import hashlib
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -87,7 +86,7 @@ class DeadLettersNotSaved(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LetterLimits:
     """How much is kept: bytes of payload, and seconds since the last try."""
 
@@ -95,7 +94,7 @@ class LetterLimits:
     age_s_max: float = 30 * 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SavedLetter:
     """A letter in the file; times in nanoseconds since 1970."""
 

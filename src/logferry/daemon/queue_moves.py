@@ -11,12 +11,12 @@ forgets it not before.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from logferry.message.batch import Receipt
 from logferry.queues.ledger import Ledger
+from logferry.records import record
 
 if TYPE_CHECKING:
     from logferry.message.batch import RecordBatch
@@ -30,7 +30,7 @@ _COUNT_MAX: Final = 1 << 30
 _READ_STEP_S: Final = 0.005
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """
     A queue and the one that takes its place.

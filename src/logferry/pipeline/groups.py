@@ -11,12 +11,12 @@ one look-up, whatever the number of paths.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Final
 
 from logferry.codegen.needs import Need, needs
 from logferry.config.nodes import FilterStep, LogPath, Sources
 from logferry.pipeline.shapes import has_junction
+from logferry.records import record
 
 __all__ = ["GROUP_MIN", "Group", "Ways", "group_of"]
 
@@ -56,7 +56,7 @@ class Ways(dict[bytes, tuple[int, ...]]):
         return ways
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """
     Paths that are told apart by one field.
@@ -78,7 +78,7 @@ class Group:
         return [_counted_name(step) for step in self.filters]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Candidate:
     """What a path would be in a group."""
 

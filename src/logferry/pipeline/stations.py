@@ -9,7 +9,7 @@ station.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -23,6 +23,7 @@ from logferry.config.nodes import (
     ProcessStep,
     Spec,
 )
+from logferry.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +37,7 @@ _Step: TypeAlias = Spec | FilterStep | Junction | LogPath
 _FLOW_FLAGS = frozenset({"flow-control", "no-flow-control"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """
     Where a parser stands that correlates.
@@ -53,7 +54,7 @@ class Place:
     continuation: LogPath
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Station:
     """
     A place where messages wait.

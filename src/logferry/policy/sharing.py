@@ -26,10 +26,10 @@ come back.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
 from heapq import heapify, heappop
 
 from logferry.policy.pool import ServerPlan
+from logferry.records import record
 
 __all__ = ["Move", "Partner", "Sharing"]
 
@@ -41,7 +41,7 @@ _MEMORY_SENDS = 4
 _USUAL_SHARE = 1 / 16  # of the last one in the moving average
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """
     A switch: the share of one partner goes to others.
@@ -97,7 +97,7 @@ class Partner:
         return self.is_spare, self.plan.tier, self.plan.priority
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Left:
     """A partner that stopped being eligible, and what is known of that."""
 

@@ -9,23 +9,23 @@ once and may be acked in any order. A queue never blocks and knows no clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from logferry.message.batch import RecordBatch
 from logferry.queues.ledger import Ledger
+from logferry.records import record
 
 __all__ = ["Full", "Lease", "PushResult", "Pushed", "Queue"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pushed:
     """All records were taken in."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Full:
     """
     The queue is at a limit.
@@ -43,7 +43,7 @@ class Full:
 PushResult: TypeAlias = Pushed | Full
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lease:
     """
     Records handed out for delivery and not yet acknowledged.

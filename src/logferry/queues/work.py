@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from logferry.errors import QueueError
 from logferry.queues.rows import Ranges, Row
+from logferry.records import record
 
 __all__ = ["Done", "Found", "Health", "Load", "Totals", "Urgency", "Work"]
 
@@ -33,7 +34,7 @@ class Health(IntEnum):
     BROKEN = 3  # nothing works
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Totals:
     """
     What a queue file should hold: the yardstick for a loss.
@@ -50,7 +51,7 @@ class Totals:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Load:
     """Read rows with ``start <= first < stop``, at most about ``size_bytes``."""
 
@@ -109,7 +110,7 @@ class Done:
     error: QueueError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """
     What was in a file when it was opened.

@@ -21,8 +21,9 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from logferry.records import record
 
 __all__ = ["Found", "addresses_of"]
 
@@ -33,7 +34,7 @@ _Answer: TypeAlias = Found | OSError
 _Waiter: TypeAlias = Callable[[_Answer], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Question:
     host: str
     port: int

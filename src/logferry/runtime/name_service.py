@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import ConnectFailed
+from logferry.records import record
 from logferry.runtime.lookups import addresses_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class NameAbsent(ConnectFailed):
     """The name service knows for certain that there is no such record."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Addresses:
     """Numeric addresses, and for how many seconds they hold."""
 
@@ -60,7 +60,7 @@ class Addresses:
     ttl_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Service:
     """One record of a service."""
 
@@ -70,7 +70,7 @@ class Service:
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Services:
     """The records of a service by priority, and for how many seconds they hold."""
 

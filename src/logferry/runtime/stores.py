@@ -8,17 +8,17 @@ content in memory: for tests, and for embedding without a state directory.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from logferry.message.model import UnixNanos
+from logferry.records import record
 
 __all__ = ["DeadLetter", "DeadLetters", "MemoryDeadLetters", "MemoryState", "State"]
 
 LETTERS_MAX: Final = 10_000  # the memory store forgets the oldest beyond this
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLetter:
     """
     A message that a destination could not deliver, and why.

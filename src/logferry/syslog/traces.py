@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from logferry.records import record
 
 __all__ = ["TRACES", "Trace"]
 
 Search: TypeAlias = Callable[[bytes], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trace:
     """How one language prints a back-trace."""
 

@@ -9,7 +9,7 @@ start, and what remains is called with the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from logferry.codegen.macros import MacroContext
@@ -22,6 +22,7 @@ from logferry.config.filterx.nodes import (
     ListLiteral,
     Literal,
 )
+from logferry.records import record
 
 if TYPE_CHECKING:
     from logferry.config.nodes import Span
@@ -38,7 +39,7 @@ class FilterxError(TemplateError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """
     A callable, and the expressions whose values it takes, in order.
@@ -52,7 +53,7 @@ class Prepared:
     is_lenient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """
     One function.
@@ -79,7 +80,7 @@ class Function:
     is_fresh: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A call that is being prepared."""
 

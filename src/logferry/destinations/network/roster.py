@@ -12,10 +12,11 @@ else the host, with its port where another entry has the same host.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, cast
 
 from logferry.policy.failover import ServerPlan
+from logferry.records import record
 from logferry.runtime.connect import Endpoint
 from logferry.runtime.listeners import service_port
 from logferry.runtime.tls import client_context
@@ -40,7 +41,7 @@ _SYSLOG_PORTS = {"tcp": 601, "udp": 514, "tls": 6514}
 _NETWORK_PORT = 514
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Member:
     """A server that can be connected to: for the policy, and for the driver."""
 
@@ -48,7 +49,7 @@ class Member:
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """
     One server of the configured list.

@@ -8,11 +8,11 @@ sections 2.1 (text, at most 107 bytes) and 2.2 (binary).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from logferry.errors import FramingError
+from logferry.records import record
 
 __all__ = ["Endpoints", "ProxyHeader", "parse_proxy_header"]
 
@@ -29,7 +29,7 @@ _v1 = re.compile(rb"PROXY (TCP4|TCP6) ([^ ]+) ([^ ]+) (\d{1,5}) (\d{1,5})\r\n")
 _v1_unknown = re.compile(rb"PROXY UNKNOWN(?: [^\r\n]*)?\r\n")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Endpoints:
     """Both ends of the connection that the proxy accepted."""
 
@@ -39,7 +39,7 @@ class Endpoints:
     target_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProxyHeader:
     """
     A header, parsed.
