@@ -95,7 +95,11 @@ class GcpServiceAccountOptions(Options):
     title = "service-account"
 
     key = Option(
-        TextKind("a path"), "", doc="The account's key file, JSON.", required=True
+        TextKind("a path"),
+        "",
+        doc="The account's key file, JSON.",
+        required=True,
+        is_read=True,
     )
     audience = Option(TextKind(), "", doc="Whom the token is for (``aud``).")
     scope = Option(TextKind(), "", doc="What the token is for.")
