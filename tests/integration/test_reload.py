@@ -463,3 +463,33 @@ log {{ source(s); destination(d); }};
             daemon.config.write_text("@version: 4.27\n" + changed)
             assert (await daemon.ctl("RELOAD")).startswith("OK")
             assert await state() == before
+
+
+async def test_a_source_that_cannot_be_made_leaves_the_old_drivers_alone(tmp_path):
+    port, out = free_port(PRIMARY), free_port(PRIMARY)
+    text = (
+        f"source s {{ network(ip({PRIMARY}) port({port})); }};\n"
+        f'destination d {{ network("{PRIMARY}" port({out})); }};\n'
+        "log { source(s); destination(d); };\n"
+    )
+    worse = (
+        f'source t {{ network(ip({PRIMARY}) port("no-such-service")); }};\n'
+        + text.replace("source(s);", "source(s); source(t);").replace(
+            f"port({out})", f"port({out}) time-reopen(7)"
+        )
+    )
+    async with (
+        Collector(PRIMARY, out) as collector,
+        Daemon(text, tmp_path) as daemon,
+        Sender(PRIMARY, port) as sender,
+    ):
+        await sender.send(1)
+        await collector.wait_for_lines(1)
+        for count in range(2, 5):
+            daemon.config.write_text("@version: 4.27\n" + worse)
+            assert (await daemon.ctl("RELOAD")).startswith("FAIL")
+            await sender.send(1)  # the same connection
+            await collector.wait_for_lines(count)
+        assert numbers(collector.lines) == list(range(4))
+        assert collector.connections == 1  # the destination was never touched
+    assert daemon.returncode == 0

@@ -142,12 +142,19 @@ class Topology:
         )
         self.retirement = previous.retirement if previous else self._new_retirement()
         fresh = await self._take_destinations(specs, old)
+        changed = [item for item in sources if not _has_same(old.sources, item)]
+        try:
+            made = [self._make_source(item) for item in changed]
+        except LogferryError:
+            await self._give_back(fresh)
+            raise
         self._join_cutters()
         # From here to the first await, sources that are kept change over to queues
         # that exist already, so that no record goes to a driver that has ended.
         self._waiting = self._make_waiting_room(previous)
         kept = [spec.id for spec in sources if self._keep_source(spec, old)]
-        made = [self._make_source(item, old) for item in sources if item.id not in kept]
+        for item in made:
+            self._begin_source(item, old)
         await self._end(old)
         await self._queues.finish_moves()
         new = [running.spec for running, _ in fresh] + [item.spec for item in made]
@@ -232,12 +239,17 @@ class Topology:
                 if not is_source and not await self._keep_destination(spec, old):
                     fresh.append(self._make_destination(spec, old))
         except LogferryError:
-            # Nothing was pushed into them yet: the old ones go on with their queues.
-            for running, _ in fresh:
-                del self.destinations[running.spec.id]
-            await self._queues.undo_moves()
+            await self._give_back(fresh)
             raise
         return fresh
+
+    async def _give_back(
+        self, fresh: list[tuple[RunningDestination, RunningDestination | None]]
+    ) -> None:
+        """Forget new drivers; nothing was pushed: the old ones go on as they are."""
+        for running, _ in fresh:
+            del self.destinations[running.spec.id]
+        await self._queues.undo_moves()
 
     async def _keep_destination(self, spec: Spec, old: Topology) -> bool:
         """Go on with a driver that did not change; tell whether there is one."""
@@ -283,8 +295,8 @@ class Topology:
             self._switched_off.add(spec.id)
         return True
 
-    def _make_source(self, spec: Spec, old: Topology) -> _RunningSource:
-        """Make a driver, with the sockets of an old one that had its address."""
+    def _make_source(self, spec: Spec) -> _RunningSource:
+        """Make a driver, which changes nothing yet. May raise ``LogferryError``."""
         kind = source_kinds()[spec.kind]
         metrics = self._environment.metrics
         channel = Channel(
@@ -304,13 +316,16 @@ class Topology:
             is_acknowledged=kind.is_acknowledged,
         )
         source = kind.create(spec, self._environment, channel)
-        if isinstance(source, Inheriting):
+        return _RunningSource(spec, source, channel)
+
+    def _begin_source(self, item: _RunningSource, old: Topology) -> None:
+        """Give a new driver the sockets of an old one that had its address."""
+        if isinstance(item.source, Inheriting):
             for ancestor in old.sources.values():
-                if source.inherit(ancestor.source):
+                if item.source.inherit(ancestor.source):
                     break
         # Known from here on: what it inherited must not get lost when it cannot start.
-        self.sources[spec.id] = item = _RunningSource(spec, source, channel)
-        return item
+        self.sources[item.spec.id] = item
 
     def _driver_counter(self, spec: Spec) -> Counter | None:
         """Return the counter of a source that has none by client or by file."""
@@ -577,12 +592,12 @@ def _is_same(old: Spec, new: Spec) -> bool:
     return old.id == new.id and old.kind == new.kind and old.options == new.options
 
 
+def _has_same(running: Mapping[str, _R], spec: Spec) -> bool:
+    return spec.id in running and _is_same(running[spec.id].spec, spec)
+
+
 def _take_same(running: dict[str, _R], spec: Spec) -> _R | None:
-    old = running.get(spec.id)
-    if old is None or not _is_same(old.spec, spec):
-        return None
-    del running[spec.id]
-    return old
+    return running.pop(spec.id) if _has_same(running, spec) else None
 
 
 def _specs(configuration: Configuration) -> Iterator[tuple[bool, Spec]]:
