@@ -205,6 +205,8 @@ class Resolver:
         """Return what to do about a statement that begins with ``first``."""
         name = word.lower().replace("_", "-")
         registry = self.scope.registry
+        if name == "filterx":
+            return "write block filterx NAME() { … };"
         if name in _KEYWORDS and isinstance(first, Call):
             return f"write {name} NAME {{ … }};"
         if registry is not None and isinstance(first, Call):

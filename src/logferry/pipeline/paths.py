@@ -46,6 +46,7 @@ from logferry.pipeline.shapes import (
     changes_messages,
     has_junction,
     is_choice,
+    place_of,
     takes_all,
 )
 from logferry.pipeline.stations import stations_on_the_way
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from logferry.codegen.correlation.correlator import Correlator
     from logferry.codegen.layout import Slot
     from logferry.codegen.macros import MacroContext
-    from logferry.config.nodes import Span
     from logferry.pipeline.output import Output
     from logferry.pipeline.tallies import GroupTally, Tallies
 
@@ -360,7 +360,7 @@ class PathWriter:
         except (PatternError, TemplateError) as error:
             # The innermost element is the guilty one: it is asked first.
             if not hasattr(error, "place"):
-                vars(error)["place"] = _place_of(first)
+                vars(error)["place"] = place_of(first)
             raise
         except Unsupported as error:
             if start is None or self._gives_up:
@@ -405,7 +405,7 @@ class PathWriter:
         try:
             maker = MessageRows(fields)
             maker.write(self.out)
-            span = _place_of(elements[0])
+            span = place_of(elements[0])
             place = f"{span.file}:{span.line}" if span is not None else "the source"
             self.branches.append(Branch(place, reason))
             self._fields = MessageFields(fields.constants, self._context)
@@ -670,18 +670,3 @@ def _on_one_line(name: str) -> str:
 
 def _nothing() -> None:
     """Write nothing: what follows comes behind all branches."""
-
-
-def _place_of(element: Element | Spec) -> Span | None:
-    """Return where ``element`` is written: for a driver, its template."""
-    match element:
-        case Deliver(group):
-            for spec in group.drivers:
-                for name in ("template", "body", "path"):
-                    if name in spec.options.given:
-                        return spec.options.given[name]
-            return group.span
-        case Sources():
-            return None
-        case _:
-            return element.span

@@ -11,10 +11,12 @@ from logferry.config.nodes import (
     Junction,
     LogPath,
     ProcessStep,
+    Sources,
+    Span,
     Spec,
 )
 
-__all__ = ["changes_messages", "has_junction", "is_choice", "takes_all"]
+__all__ = ["changes_messages", "has_junction", "is_choice", "place_of", "takes_all"]
 
 
 def is_choice(branches: list[LogPath]) -> bool:
@@ -79,3 +81,18 @@ def changes_messages(elements: tuple[Element | Spec, ...]) -> bool:
             case _:
                 pass
     return False
+
+
+def place_of(element: Element | Spec) -> Span | None:
+    """Return where ``element`` is written: for a driver, its template."""
+    match element:
+        case Deliver(group):
+            for spec in group.drivers:
+                for name in ("template", "body", "path"):
+                    if name in spec.options.given:
+                        return spec.options.given[name]
+            return group.span
+        case Sources():
+            return None
+        case _:
+            return element.span
