@@ -103,7 +103,11 @@ class Collector:
                 lambda: protocol, sock, ssl=self._context
             )
         except OSError:
+            sock.close()
             return None
+        except asyncio.CancelledError:  # the test is over
+            sock.close()
+            raise
         finally:
             is_wanted = self._arriving.pop(sock, None) is not None
             self._changed.set()
