@@ -139,11 +139,11 @@ PAIRS = Table(
         Row('$(format-welf a=b "c=d e")', 'a=b c="d e"'),
         Row("$(names PROGRAM PID)", "PID,PROGRAM"),
         Row(
-            "$(format-json --scope nv-pairs --exclude TRANSPORT)",
+            "$(format-json --scope nv-pairs --exclude TRANSPORT --exclude MSGFORMAT)",
             '{"SOURCE":"s","PROGRAM":"prog","PID":"42","MESSAGE":"text","LEGACY_MSGHDR":"prog[42]: ","HOST_FROM":"127.0.0.1","HOST":"host"}',
         ),
         Row(
-            "$(format-json --scope all-nv-pairs --exclude TRANSPORT)",
+            "$(format-json --scope all-nv-pairs --exclude TRANSPORT --exclude MSGFORMAT)",
             '{"SOURCE":"s","PROGRAM":"prog","PID":"42","MESSAGE":"text","LEGACY_MSGHDR":"prog[42]: ","HOST_FROM":"127.0.0.1","HOST":"host"}',
         ),
     ],

@@ -239,7 +239,19 @@ LEGACY = Table(
             reference=("", "", "", "", "", ""),
             why=NEWER,
         ),
-        Row("$MSGFORMAT", ("", "", "", "", "", "")),
+        Row(
+            "$MSGFORMAT",
+            (
+                "syslog:rfc3164",
+                "syslog:rfc3164",
+                "syslog:rfc3164",
+                "syslog:rfc3164",
+                "syslog:rfc3164",
+                "syslog:rfc3164",
+            ),
+            reference=("", "", "", "", "", ""),
+            why="values of AxoSyslog 4 are there",
+        ),
         Row("$RAWMSG", ("", "", "", "", "", "")),
         Row("$SEQNUM", ("", "", "", "", "", "")),
         Row("$CONTEXT_ID", ("", "", "", "", "", "")),
@@ -267,7 +279,7 @@ LEGACY = Table(
         ),
         Row("$(format-json --scope sdata)", ("{}", "{}", "{}", "{}", "{}", "{}")),
         Row(
-            "$(format-json --scope nv-pairs --exclude HOST_FROM --exclude TRANSPORT)",
+            "$(format-json --scope nv-pairs --exclude HOST_FROM --exclude TRANSPORT --exclude MSGFORMAT)",
             (
                 '{"SOURCE":"s","PROGRAM":"prog","PID":"42","MESSAGE":"text","LEGACY_MSGHDR":"prog[42]: ","HOST":"host"}',
                 '{"SOURCE":"s","PROGRAM":"kernel","MESSAGE":"odd  spaces","LEGACY_MSGHDR":"kernel: ","HOST":"db"}',
@@ -290,7 +302,7 @@ LEGACY = Table(
             "$(format-json --scope dot-nv-pairs)", ("{}", "{}", "{}", "{}", "{}", "{}")
         ),
         Row(
-            "$(format-json --scope all-nv-pairs --exclude HOST_FROM --exclude TRANSPORT)",
+            "$(format-json --scope all-nv-pairs --exclude HOST_FROM --exclude TRANSPORT --exclude MSGFORMAT)",
             (
                 '{"SOURCE":"s","PROGRAM":"prog","PID":"42","MESSAGE":"text","LEGACY_MSGHDR":"prog[42]: ","HOST":"host"}',
                 '{"SOURCE":"s","PROGRAM":"kernel","MESSAGE":"odd  spaces","LEGACY_MSGHDR":"kernel: ","HOST":"db"}',
@@ -496,7 +508,12 @@ SYSLOG = Table(
             reference=("", "", "", ""),
             why=NEWER,
         ),
-        Row("$MSGFORMAT", ("", "", "", "")),
+        Row(
+            "$MSGFORMAT",
+            ("syslog:rfc5424", "syslog:rfc5424", "syslog:rfc5424", "syslog:rfc5424"),
+            reference=("", "", "", ""),
+            why="values of AxoSyslog 4 are there",
+        ),
         Row("$RAWMSG", ("", "", "", "")),
         Row("$SEQNUM", ("", "", "9", "")),
         Row("$CONTEXT_ID", ("", "", "", "")),
@@ -530,7 +547,7 @@ SYSLOG = Table(
             ),
         ),
         Row(
-            "$(format-json --scope nv-pairs --exclude HOST_FROM --exclude TRANSPORT)",
+            "$(format-json --scope nv-pairs --exclude HOST_FROM --exclude TRANSPORT --exclude MSGFORMAT)",
             (
                 '{"SOURCE":"s","PROGRAM":"evntslog","MSGID":"ID47","MESSAGE":"An application","HOST":"mymachine"}',
                 '{"SOURCE":"s","PROGRAM":"myproc","PID":"8710","MESSAGE":"%% It is","HOST":"192.0.2.1"}',
@@ -548,7 +565,7 @@ SYSLOG = Table(
             ),
         ),
         Row(
-            "$(format-json --scope all-nv-pairs --exclude HOST_FROM --exclude TRANSPORT)",
+            "$(format-json --scope all-nv-pairs --exclude HOST_FROM --exclude TRANSPORT --exclude MSGFORMAT)",
             (
                 '{"_SDATA":{"x":{"z":"a\\"b]c","y":"1"},"e@32473":{"q":"r"}},"SOURCE":"s","PROGRAM":"evntslog","MSGID":"ID47","MESSAGE":"An application","HOST":"mymachine"}',
                 '{"SOURCE":"s","PROGRAM":"myproc","PID":"8710","MESSAGE":"%% It is","HOST":"192.0.2.1"}',

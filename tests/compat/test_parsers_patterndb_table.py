@@ -16,7 +16,7 @@ from logferry.codegen.patterns import PatternError
 FILE = Path(__file__).parent / "patterndb.xml"
 MIDDLE = f'parser {{ db-parser(file("{FILE}")); }};'
 VALUES = (
-    "$(format-json --scope nv-pairs --scope dot-nv-pairs --exclude TRANSPORT "
+    "$(format-json --scope nv-pairs --scope dot-nv-pairs --exclude TRANSPORT --exclude MSGFORMAT "
     "--exclude HOST_FROM --exclude SOURCE --exclude HOST --exclude MESSAGE "
     "--exclude LEGACY_MSGHDR --exclude PROGRAM --exclude PID)"
 )

@@ -18,7 +18,7 @@ from helpers.differences import (
 from helpers.differential import Row, Table
 
 VALUES = (
-    "$(format-json --scope nv-pairs --scope dot-nv-pairs --exclude TRANSPORT "
+    "$(format-json --scope nv-pairs --scope dot-nv-pairs --exclude TRANSPORT --exclude MSGFORMAT "
     "--exclude HOST_FROM --exclude SOURCE --exclude HOST --exclude MESSAGE "
     "--exclude LEGACY_MSGHDR --exclude PROGRAM --exclude PID)"
 )

@@ -16,7 +16,7 @@ from helpers.differential import Row, Table
 TEMPLATE = (
     "$PRI $ISODATE $HOST $MSGHDR$MSG|$TAGS|"
     "$(format-json --scope nv-pairs --scope dot-nv-pairs --exclude *HOST* "
-    "--exclude *M*S* --exclude 0 --exclude SOURCE --exclude TRANSPORT)"
+    "--exclude *M*S* --exclude 0 --exclude SOURCE --exclude TRANSPORT --exclude MSGFORMAT)"
 )
 
 

@@ -151,7 +151,11 @@ def _add_explicit(
 
 
 def _shape(name: str, *, keeps_dot: bool) -> str:
-    return "_" + name[1:] if name.startswith(".") and not keeps_dot else name
+    shape = "_" + name[1:] if name.startswith(".") and not keeps_dot else name
+    if shape.isascii():
+        return shape
+    # Names come from messages, too, and JSON takes no bytes that are not UTF-8.
+    return text_of(shape.encode("utf-8", "surrogateescape"))
 
 
 class _FlatObject:

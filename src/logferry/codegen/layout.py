@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from logferry.syslog.names import RAW, RFC3164, RFC5424
+
 __all__ = [
     "LEGACY",
     "LEGACY_LOCAL",
@@ -50,10 +52,12 @@ class Layout:
     """
     The atoms of a canonical line.
 
-    ``shortcut`` is a cheaper pattern for a run of atoms that nobody looks into.
+    ``shortcut`` is a cheaper pattern for a run of atoms that nobody looks into;
+    ``msgformat`` is what ``syslog.parse`` calls such lines.
     """
 
     atoms: tuple[Atom, ...]
+    msgformat: bytes
     shortcut: tuple[int, int, bytes] = (0, 0, b"")  # start, stop, pattern
 
     def index(self, name: str) -> int:
@@ -127,12 +131,14 @@ _NO_LOCAL_MARK = rb"(?! |: |last |Message )"
 
 LEGACY = Layout(
     (*_HEAD, *_HOST, Atom("program", _NO_MARK + rb"[^ :\[\n]*+"), *_TAIL),
+    RFC3164,
     shortcut=(7, 12, _NO_MARK + rb".*+"),
 )
 """``<34>Oct 11 22:14:15 mymachine su[1]: text`` (RFC 3164)."""
 
 LEGACY_LOCAL = Layout(
     (*_HEAD, Atom("program", _NO_LOCAL_MARK + rb"[^ :\[\n]*+"), *_TAIL),
+    RFC3164,
     shortcut=(5, 10, _NO_LOCAL_MARK + rb".*+"),
 )
 """``<34>Oct 11 22:14:15 su[1]: text``, as local programs write."""
@@ -158,11 +164,12 @@ SYSLOG = Layout(
         _literal(b" "),
         Atom("message", rb"(?!\xef\xbb\xbf).++"),
         _literal(b"\n"),
-    )
+    ),
+    RFC5424,
 )
 """``<34>1 2026-10-11T22:14:15.003Z host app 1 ID47 - text`` (RFC 5424)."""
 
-UNPARSED = Layout((Atom("message", rb".++"), _literal(b"\n")))
+UNPARSED = Layout((Atom("message", rb".++"), _literal(b"\n")), RAW)
 """Any line, all of it message (``flags(no-parse)``)."""
 
 

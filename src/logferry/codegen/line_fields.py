@@ -234,6 +234,8 @@ class LineFields:
                 return self.constants.bind(word, name.lower())
             memo = self.constants.bind(_WordsOfPri(of_pri), f"{name.lower()}_of")
             return f"{memo}[{self.field('pri')}]"
+        if name == "MSGFORMAT":
+            return self.constants.bind(self.layout.msgformat, "msgformat")
         if name == "LOGHOST":
             return self.constants.bind(self.context.host_name, "our_name")
         if name == "TAGS":

@@ -56,6 +56,7 @@ ATTRIBUTES = {
     "MSGONLY": "message",
     "RAWMSG": "raw",
     "LEGACY_MSGHDR": "header",
+    "MSGFORMAT": "msgformat",
 }
 """Macros that are attributes of a message, as they are."""
 

@@ -37,6 +37,7 @@ class MessageRows:
         received_at = bind(ReceivedAt(fields.zone), "received_at")
         fields.setup["received"] = f"{received_at}(now)"
         self._attributes = {
+            "msgformat": fields.value("MSGFORMAT"),
             "pri": self._pri(),
             "host": fields.value("HOST"),
             "program": fields.value("PROGRAM"),

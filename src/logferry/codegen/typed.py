@@ -53,7 +53,9 @@ MACRO_KINDS = {
 }
 """Macros that are no strings."""
 
-NULL_WHEN_EMPTY = frozenset({"MSGID", "PROGRAM", "PID", "RAWMSG", "LEGACY_MSGHDR"})
+NULL_WHEN_EMPTY = frozenset(
+    {"MSGID", "PROGRAM", "PID", "RAWMSG", "LEGACY_MSGHDR", "MSGFORMAT"}
+)
 
 
 class CastError(ValueError):

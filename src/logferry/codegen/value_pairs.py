@@ -61,6 +61,7 @@ BUILT_IN_PAIRS = (
     "TRANSPORT",
     "FILE_NAME",
     "RAWMSG",
+    "MSGFORMAT",
 )
 """Name-value pairs that are attributes of a message or its origin."""
 

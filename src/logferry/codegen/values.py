@@ -33,6 +33,7 @@ SETTABLE = {
     "MSGONLY": "message",
     "LEGACY_MSGHDR": "header",
     "RAWMSG": "raw",
+    "MSGFORMAT": "msgformat",
 }
 """Names that are attributes of a message and may be set."""
 

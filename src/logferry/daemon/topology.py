@@ -49,6 +49,7 @@ from logferry.pipeline.build import BuildContext, build_pipeline
 from logferry.pipeline.suppression import Suppressor
 from logferry.runtime.channel import Channel, Route, Watch
 from logferry.runtime.directory import MachineDirectory, naming_by_default
+from logferry.runtime.guard import GuardedProgram
 from logferry.runtime.waiting import WaitingRoom
 from logferry.sources.base import Inheriting, Reloadable
 from logferry.telemetry.counters import Counter, Legacy
@@ -198,7 +199,7 @@ class Topology:
         """Return who ticks the stations, with what waited at them before."""
         channels = {
             item.id: Channel(
-                self._route_of(item.program),
+                self._route_of(item.program, item.id),
                 self._environment.now,
                 Counter(),
                 is_acknowledged=True,
@@ -393,7 +394,7 @@ class Topology:
         self._waiting = self._waiting or other._waiting
 
     def _route(self, spec: Spec) -> Route:
-        route = self._route_of(self.programs[spec.id])
+        route = self._route_of(self.programs[spec.id], spec.id)
         options = stats_options(cast("GlobalOptions", self.configuration.options))
         if options.level < _LATENCY_LEVEL:
             return route
@@ -405,11 +406,12 @@ class Topology:
         )
         return replace(route, watch=Watch(self._environment.clock, histogram))
 
-    def _route_of(self, program: Program) -> Route:
+    def _route_of(self, program: Program, name: str) -> Route:
         metrics = self._environment.metrics
+        faults = metrics.counter("processing_faults_total", {"id": name})
         running = [self.destinations[name] for name in program.outputs]
         return Route(
-            program,
+            GuardedProgram(program, name, self._environment.log, faults),
             tuple(item.destination.push for item in running),
             tuple(
                 metrics.counter(

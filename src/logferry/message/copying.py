@@ -18,6 +18,7 @@ def copy_message(message: Message) -> Message:
     copy.message = message.message
     copy.header = message.header
     copy.raw = message.raw
+    copy.msgformat = message.msgformat
     copy.values = message.values.copy()
     copy.types = message.types.copy()
     copy.tags = message.tags.copy()

@@ -70,6 +70,8 @@ class Message:
         host: ``$HOST``; ``program``, ``pid``, ``msgid``, ``message`` likewise.
         header: the original ``prog[pid]: `` text while the message is unmodified
             (``$LEGACY_MSGHDR``), else empty.
+        msgformat: what the frame was, such as ``syslog:rfc3164``; empty for messages
+            that came in no frame.
         values: every other name-value pair, in order of their making, ``.SDATA.``
             parameters included.
         types: the types of those values that are not strings, by name.
@@ -85,6 +87,7 @@ class Message:
         "header",
         "host",
         "message",
+        "msgformat",
         "msgid",
         "origin",
         "pid",
@@ -116,6 +119,7 @@ class Message:
         self.message = b""
         self.header = b""
         self.raw = b""
+        self.msgformat = b""
         self.values: dict[str, bytes] = {}
         self.types: dict[str, str] = {}
         self.tags: list[bytes] = []

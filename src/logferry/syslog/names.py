@@ -1,14 +1,24 @@
-"""Words for facilities and severities (RFC 5424, tables 1 and 2)."""
+"""Words for facilities and severities (RFC 5424, tables 1 and 2), and for formats."""
 
 from __future__ import annotations
 
 __all__ = [
     "FACILITIES",
     "FACILITY_NAMES",
+    "MALFORMED",
+    "RAW",
+    "RFC3164",
+    "RFC5424",
     "SEVERITIES",
     "SEVERITY_NAMES",
     "facility_name",
 ]
+
+RFC3164 = b"syslog:rfc3164"
+RFC5424 = b"syslog:rfc5424"
+RAW = b"raw"
+MALFORMED = b"syslog:error"
+"""What ``$MSGFORMAT`` calls a frame: an old or a new header, none, a wrong one."""
 
 SEVERITIES: dict[str, int] = {
     "emerg": 0,

@@ -14,6 +14,7 @@ from logferry.errors import ParseError
 from logferry.message.model import Message, Origin, Stamp, UnixNanos
 from logferry.message.timestamps import StampReader, Zone
 from logferry.syslog import rfc3164, rfc5424
+from logferry.syslog.names import MALFORMED, RAW, RFC3164, RFC5424
 
 if TYPE_CHECKING:
     from logferry.syslog.reception import Reception
@@ -83,9 +84,10 @@ class Parser:
         frame = self._decode(message, frame)
         host = b""
         if self._is_raw:
-            message.message = frame
+            message.message, message.msgformat = frame, RAW
         else:
             try:
+                message.msgformat = RFC3164
                 host = self._parse_header(message, frame, now)
             except ParseError as error:
                 self._note_error(message, frame, error)
@@ -145,6 +147,7 @@ class Parser:
         if self._is_rfc5424:
             if text.startswith(rfc5424.VERSION) and match is not None:
                 start = match.end() + len(rfc5424.VERSION)
+                message.msgformat = RFC5424
                 return rfc5424.fill(
                     message, frame, start, self._prefix, self._stamps, now
                 )
@@ -155,6 +158,7 @@ class Parser:
     def _note_error(self, message: Message, frame: bytes, error: ParseError) -> None:
         """Turn a frame that cannot be read into a message that says so."""
         message.tags.append(b"message.parse_error")
+        message.msgformat = MALFORMED
         message.values.clear()
         message.msgid = message.header = b""
         message.stamp = message.received

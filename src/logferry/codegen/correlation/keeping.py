@@ -28,6 +28,7 @@ _TEXTS: Final = (
     "msgid",
     "message",
     "header",
+    "msgformat",
     "raw",
 )
 
@@ -141,7 +142,7 @@ def _message(row: dict[str, Any]) -> Message:
     )
     message = Message(origin, _stamp(row["stamp"]), _stamp(row["received"]))
     for name in _TEXTS:
-        setattr(message, name, _bytes(row[name]))
+        setattr(message, name, _bytes(row.get(name, "")))
     message.pri = int(row["pri"])
     message.utf8 = bool(row["utf8"])
     message.tags = [_bytes(tag) for tag in row["tags"]]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Device", "is_device"]
 
 _KMSG: Final = "/dev/kmsg"
+_TRANSPORTS: Final = {_KMSG: b"local+devkmsg", "/proc/kmsg": b"local+prockmsg"}
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _SAVE_S: Final = 1.0
 
@@ -79,7 +80,7 @@ class Device:
                 framer,
                 origin=Origin(
                     source=self._driver.encode(),
-                    transport=b"local+file",
+                    transport=_TRANSPORTS.get(path, b"local+device"),
                     host=self._environment.host_name.encode(),
                     local=True,
                     file_name=path.encode(),

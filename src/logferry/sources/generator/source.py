@@ -74,7 +74,6 @@ class GeneratorSource:
         self._intake = intake
         self._origin = Origin(
             source=spec.id.encode(),
-            transport=b"local+example-msg-generator",
             host=environment.host_name.encode(),
             local=True,
         )

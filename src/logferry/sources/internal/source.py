@@ -59,9 +59,7 @@ class InternalSource:
         self._intake = intake
         self._tags = [tag.encode() for tag in options.tags]
         self._backlog: deque[Message] = deque(maxlen=options.log_fifo_size)
-        self._origin = Origin(
-            source=b"internal", transport=b"local+internal", local=True
-        )
+        self._origin = Origin(source=b"internal", local=True)
         self._host = environment.host_name.encode()
         self._pid = str(os.getpid()).encode()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -90,7 +90,6 @@ class PythonSource:
         self._is_fetcher = is_fetcher
         self._origin = Origin(
             source=spec.id.encode(),
-            transport=b"local+python",
             host=environment.host_name.encode(),
             local=True,
         )
