@@ -92,12 +92,14 @@ class ParseError(PeerError):
     A frame is not what its format demands.
 
     Attributes:
-        offset: where in the frame it stops making sense, in bytes.
+        offset: how far reading came, in bytes; 0: it did not begin.
+        tag: what is missing, as the reference calls it, or empty.
 
     """
 
-    def __init__(self, message: str, offset: int = 0) -> None:
+    def __init__(self, message: str, offset: int = 0, tag: str = "") -> None:
         self.offset = offset
+        self.tag = tag
         super().__init__(message)
 
 

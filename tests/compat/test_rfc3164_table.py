@@ -60,7 +60,22 @@ ROWS = [
         message=b"no timestamp",
         tags=NO_STAMP,
     ),
-    Row(b"<13>"),
+    Row(b"<13>", tags=NO_STAMP),
+    Row(b"<13", tags=NO_STAMP),
+    Row(b"<13>.noise", program=b"noise", tags=NO_STAMP),
+    Row(b"<13>7: noise", program=b"noise", tags=NO_STAMP),
+    Row(
+        b"<13>Oct 11 22:14:15= prog: text",
+        host=b"=",
+        program=b"prog",
+        message=b"text",
+    ),
+    Row(
+        b"<13>Oct 11 22:14:15 a/b@c prog: text",
+        host=b"a/b@c",
+        program=b"prog",
+        message=b"text",
+    ),
     Row(b"<>empty pri", 0, program=b"empty", message=b"pri", tags=NO_STAMP),
     Row(b"<999>x y", 999, program=b"x", message=b"y", tags=NO_STAMP),
     Row(b"<1234>four x", 1234, program=b"four", message=b"x", tags=NO_STAMP),
@@ -167,7 +182,7 @@ ROWS = [
     Row(
         b"12 <13>framed",
         program=b"<13>framed",
-        tags=(b"syslog.missing_pri", b"syslog.unexpected_framing", *NO_STAMP),
+        tags=(b"syslog.unexpected_framing", b"syslog.missing_pri", *NO_STAMP),
     ),
 ]
 

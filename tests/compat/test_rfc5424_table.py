@@ -88,27 +88,81 @@ def test_another_version_falls_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "shown", "tags"),
     [
-        b"<13>1 - h a -",
-        b'<13>1 - h a - - [x y="z"]text',
-        b'<13>1 - h a - - [x y="z" m',
-        b"<13>1 notatime h a - - - m",
+        (
+            b"<13>1 - h a -",
+            b"<13>1 - h a >@<-",
+            "missing_timestamp rfc5424_missing_msgid",
+        ),
+        (
+            b'<13>1 - h a - - [x y="z"]text',
+            b'<13>1 - h a - - [x y="z">@<]text',
+            "missing_timestamp missing_message",
+        ),
+        (
+            b'<13>1 - h a - - [x y="z" m',
+            b'<13>1 - h a - - [x y="z" >@<m',
+            "missing_timestamp rfc5424_invalid_sdata",
+        ),
+        (b"<13>1 notatime h", b"<13>1>@< notatime h", "missing_timestamp"),
+        (
+            b"<13>1 2020-01-01T00:00:00+02 h",
+            b"<13>1 2020-01-01T00:00:0>@<0+02 h",
+            "rfc5424_missing_hostname",
+        ),
+        (
+            b"<13>1 2020-01-01T00:00:00Z [h a",
+            b"<13>1 2020-01-01T00:00:00Z >@<[h a",
+            "invalid_hostname rfc5424_missing_app_name",
+        ),
+        (b"<13>1", b"<13>>@<1", ""),
     ],
 )
-def test_what_cannot_be_read_becomes_a_message_that_says_so(frame: bytes) -> None:
+def test_what_cannot_be_read_becomes_a_message_that_says_so(
+    frame: bytes, shown: bytes, tags: str
+) -> None:
     message = parse(frame)
     assert message.pri == 43
     assert message.host == b"me"
     assert message.program == b"syslog-ng"
     assert message.pid == b"77"
-    assert message.message.startswith(b"Error processing log message: <13>1 ")
-    assert message.message.replace(b">@<", b"", 1).endswith(frame)
-    assert message.values[".SDATA.meta.sequenceId"] == b"1"
+    assert message.message == b"Error processing log message: " + shown
+    assert (message.msgformat, message.tags) == (b"syslog:error", [])
+    kept = parse(frame, "no-piggyback-errors")
+    assert kept.message == frame
+    names = [f"syslog.{tag}" for tag in tags.split()] or ["message.parse_error"]
+    assert kept.tags == [name.encode() for name in names]
 
 
-def test_without_piggyback_errors_the_line_is_kept_as_it_is() -> None:
-    frame = b"<13>1 - h a -"
-    message = parse(frame, "no-piggyback-errors")
-    assert message.message == frame
-    assert b"message.parse_error" in message.tags
+def test_without_piggyback_errors_what_was_read_is_kept() -> None:
+    message = parse(b'<14>1 - h a 1 m [x y="z" m', "no-piggyback-errors")
+    assert (message.pri, message.host, message.program) == (14, b"h", b"a")
+    assert message.values == {".SDATA.x.y": b"z"}
+
+
+def test_an_error_has_the_name_of_its_sender_unless_names_are_kept() -> None:
+    parser = Parser(Reception(flags=FLAGS), "me", 77, "UTC")
+    assert parser.parse(b"<13>1 x", Origin(host=b"peer"), NOW).host == b"peer"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"<13>1 - h a - m",
+        b"<13>1 - h a - m ",
+        b"<13>1 - h a - m  no structured data",
+        b"<13>01 - h a - m - ",
+    ],
+)
+def test_what_may_be_missing(frame: bytes) -> None:
+    message = parse(frame)
+    is_whole = frame != b"<13>1 - h a - m"
+    assert (message.msgformat == b"syslog:rfc5424") == is_whole
+    assert b"syslog.missing_timestamp" in message.tags or not is_whole
+
+
+@pytest.mark.parametrize("name", [b"\xc3\xa9", b'a"', b""])
+def test_names_in_structured_data_are_of_ascii(name: bytes) -> None:
+    frame = b'<13>1 - h a - m [x %b="1"] text' % name
+    assert parse(frame).msgformat == b"syslog:error"

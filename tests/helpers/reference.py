@@ -120,6 +120,10 @@ class Reference:
             templates=self.configuration.templates,
             version=self.configuration.version,
             run_id=self.context.run_id,
+            has_chains=any(
+                reception.chain_hostnames
+                for reception in self.context.receptions.values()
+            ),
         )
         self.delivered = {}
 

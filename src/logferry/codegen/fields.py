@@ -201,6 +201,8 @@ class MessageFields:
             memo = self.constants.bind(_Memo(write), f"{stamp.lower()}_of")
             return f"{memo}[m.stamp]"
         if name == "HOST":
+            if not self.context.has_chains:
+                return "m.host"
             self.constants.values.setdefault("host_of", _Memo(short_host))
             return "host_of[m.host]"
         return _ORIGIN_MACROS.get(name, "")

@@ -107,8 +107,14 @@ _FRACTION = rb"(?>(?:\.\d{1,6})?)"
 _OFFSET = rb"(?:Z|[+-][01]\d:[0-5]\d)"
 # No "@" and no "/": what stands around them is not part of $HOST.
 _LEGACY_HOST = rb"(?!last |Message )[^ :\[@/\n]++"
-_PARAM = rb' [^ =\]"\n]++="[^"\\\]\n]*+"'
-_SDATA = rb'(?:-|(?>(?:\[[^ =\]"\n]++(?>(?:' + _PARAM + rb")*)\])+))"
+# Colons only as in an IPv6 address; structured data has names of ASCII.
+_HOST_5424 = (
+    rb"(?!- )(?>[^ @/:\[\n]{1,255}+(?= )"
+    rb"|[0-9A-Fa-f]{0,4}+(?>(?::[0-9A-Fa-f]{0,4}+){1,7})(?= ))"
+)
+_NAME = rb'[^ =\]"\n\x80-\xff]++'
+_PARAM = rb" " + _NAME + rb'="[^"\\\]\n]*+"'
+_SDATA = rb"(?:-|(?>(?:\[" + _NAME + rb"(?>(?:" + _PARAM + rb")*)\])+))"
 
 _HEAD = (
     _literal(b"<"),
@@ -152,7 +158,7 @@ SYSLOG = Layout(
         Atom("fraction", _FRACTION),
         Atom("offset", _OFFSET),
         _literal(b" "),
-        Atom("host", rb"(?!- )[^ @/\n]{1,255}+"),
+        Atom("host", _HOST_5424),
         _literal(b" "),
         Atom("program", rb"[^ \n]{1,48}+"),
         _literal(b" "),

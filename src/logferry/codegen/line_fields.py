@@ -180,7 +180,7 @@ class LineFields:
         key = _CANONICAL_NAMES.get(name, name)
         if key in self.changed:
             code = self.changed[key]
-            if name == "HOST":
+            if name == "HOST" and self.context.has_chains:
                 code = f"{self.constants.bind(short_host, 'short_host')}({code})"
             return [Piece(code=code)]
         if self.changed.keys().isdisjoint({"PROGRAM", "PID"}):
@@ -255,13 +255,17 @@ class LineFields:
         """
         reception = self.reception
         if reception.host_override:
-            override = reception.host_override.encode()
-            return [Piece(literal=override if is_full else short_host(override))]
+            return [Piece(literal=reception.host_override.encode())]
         is_named = self.layout.has("host")
-        is_chained = reception.chain_hostnames and (is_full or not is_named)
+        has_chain = reception.chain_hostnames and not (
+            is_named and reception.keep_hostname
+        )
+        if has_chain and reception.local:
+            raise Unsupported("chain-hostnames() of local messages")
+        is_chained = has_chain and (is_full or not is_named)
         lower = ".lower()" if reception.normalize_hostnames else ""
         is_kept = reception.keep_hostname or reception.local
-        if is_named and not is_chained and (is_kept or reception.chain_hostnames):
+        if is_named and not is_chained and (is_kept or has_chain):
             if not lower:
                 return self.atoms("host", "host")
             return [Piece(code=f"{self.field('host')}.lower()")]

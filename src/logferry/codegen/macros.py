@@ -78,6 +78,7 @@ class MacroContext:
         templates: named templates, for ``$(template …)``.
         version: of the configuration; values have types from 4.0 on.
         on_error: what happens when a value cannot be converted to its type.
+        has_chains: some source chains the names of relays; ``$HOST`` prints one.
         take_id: gives every message its number, under ``use-rcptid(yes)``.
         run_id: how often the program was started with this state, for ``$RUNID``.
         directory: where names of hosts and users are asked for.
@@ -101,6 +102,7 @@ class MacroContext:
     templates: Mapping[str, TemplateText] = field(default_factory=dict)
     version: tuple[int, int] = (4, 27)
     on_error: str = "drop-message"
+    has_chains: bool = False
     python: tuple[Code, ...] = ()
     note_failure: Callable[[object, str], None] | None = None
     take_id: Callable[[], int] | None = None
@@ -118,6 +120,8 @@ def macro_function(name: str, context: MacroContext) -> MacroFunction | None:
     attribute = ATTRIBUTES.get(name)
     if attribute is not None:
         return _attribute(attribute)
+    if name == "HOST" and not context.has_chains:
+        return _attribute("host")
     plain = _PLAIN.get(name)
     if plain is not None:
         return plain

@@ -45,18 +45,18 @@ _OFFSET_STEP_S = 900  # zone offsets change on quarters of an hour
 _fixed_offset = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 # BSD (RFC 3164, 4.1.2), with the variants of real devices: a year before or after the
-# time, a fraction, a colon at the end (PIX, ASA).
+# time, a fraction. Anything may follow.
 _bsd = re.compile(
     rb"(?P<month>[A-Z][a-z]{2}) {1,2}(?P<day>\d{1,2})(?: (?P<year>\d{4}))? "
     rb"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})"
-    rb"(?:[.,](?P<fraction>\d+))?(?: (?P<year_after>\d{4})(?=[ :]|$))?:?(?= |$)"
+    rb"(?:[.,](?P<fraction>\d*))?(?: (?P<year_after>\d{4})(?=[ :]|$))?"
 )
 # RFC 3339, T or space, point or comma, zone optional.
 _iso = re.compile(
     rb"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ]"
     rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-    rb"(?:[.,](?P<fraction>\d+))?"
-    rb"(?P<zone>Z|[+-]\d\d:?\d\d)?(?= |$)"
+    rb"(?:[.,](?P<fraction>\d*))?"
+    rb"(?P<zone>Z|[+-]\d\d:\d\d(?!\d)|[+-]\d{4}(?= |$))?"
 )
 
 

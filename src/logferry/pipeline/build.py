@@ -209,6 +209,9 @@ class _Builder:
             run_id=context.run_id,
             directory=context.directory,
             note_failure=None if is_own else context.note_failure,
+            has_chains=any(
+                reception.chain_hostnames for reception in context.receptions.values()
+            ),
             on_error=getattr(configuration.options, "on_error", "drop-message"),
         )
 

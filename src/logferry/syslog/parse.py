@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Parser"]
 
 _NS = 1_000_000_000
-_pri = re.compile(rb"<(\d{0,9})>")
-_framing = re.compile(rb"\d+ (?=<)")
+_pri = re.compile(rb"<(\d{0,9})(?:>|\Z)")
+_framing = re.compile(rb"\d{1,10}(?= )")
 _line_breaks = re.compile(rb"[\r\n\0]")
 _PRI_PARSE_ERROR = 43  # syslog.err
 
@@ -69,7 +69,6 @@ class Parser:
             bad_hostname=re.compile(bad) if bad else None,
         )
         self._tags = [tag.encode() for tag in reception.tags]
-        self._sequence = 0
 
     def parse(self, frame: bytes, origin: Origin, now: UnixNanos) -> Message:
         """Return the message that ``frame`` is."""
@@ -82,18 +81,16 @@ class Parser:
         if self._keeps_raw:
             message.raw = frame
         frame = self._decode(message, frame)
-        host = b""
         if self._is_raw:
             message.message, message.msgformat = frame, RAW
         else:
             try:
-                message.msgformat = RFC3164
-                host = self._parse_header(message, frame, now)
+                self._parse_header(message, frame, now)
             except ParseError as error:
                 self._note_error(message, frame, error)
         if not self._reception.keep_timestamp:
             message.stamp = received
-        self._set_host(message, host)
+        self._set_host(message, message.host)
         if self._reception.program_override:
             message.program = self._reception.program_override.encode()
             message.header = b""
@@ -125,57 +122,58 @@ class Parser:
                     message.tags.append(b"message.utf8_sanitized")
         return frame
 
-    def _parse_header(self, message: Message, frame: bytes, now: UnixNanos) -> bytes:
-        match = _pri.match(frame)
+    def _parse_header(self, message: Message, frame: bytes, now: UnixNanos) -> None:
+        """Read PRI and header. Raises ``ParseError``."""
+        framing = _framing.match(frame)
+        start = 0
+        if framing is not None:
+            message.tags.append(b"syslog.unexpected_framing")
+            start = framing.end()
+        match = _pri.match(frame, start)
+        is_broken = match is None and frame[start : start + 1] == b"<"
         if match is not None:
-            message.pri = int(match[1] or 0)
-            text = frame[match.end() :]
-        elif frame.startswith(b"<"):
-            message.tags.append(b"syslog.invalid_pri")
-            message.message = frame
-            return b""
-        else:
+            message.pri, start = int(match[1] or 0), match.end()
+        elif not is_broken:
             message.tags.append(b"syslog.missing_pri")
-            framing = _framing.match(frame)
-            if framing is not None:
-                message.tags.append(b"syslog.unexpected_framing")
-                frame = frame[framing.end() :]
-            text = frame
-        if not self._has_header:
-            message.message = text
-            return b""
-        if self._is_rfc5424:
-            if text.startswith(rfc5424.VERSION) and match is not None:
-                start = match.end() + len(rfc5424.VERSION)
+        if self._is_rfc5424 and self._has_header:
+            version = None if is_broken else rfc5424.VERSION.match(frame, start)
+            if version is not None:
                 message.msgformat = RFC5424
-                return rfc5424.fill(
-                    message, frame, start, self._prefix, self._stamps, now
-                )
+                end = version.end()
+                rfc5424.fill(message, frame, end, self._prefix, self._stamps, now)
+                return
             if not self._falls_back:
-                raise ParseError("expected the version, 1", len(frame) - len(text))
-        return rfc3164.fill(message, text, self._rules, self._stamps, now)
+                raise ParseError("expected the version, 1")
+        message.msgformat = RFC3164
+        if is_broken:
+            message.tags.append(b"syslog.invalid_pri")
+        if is_broken or not self._has_header:
+            message.message = frame[start:]
+            return
+        text = frame[start:]
+        message.host = rfc3164.fill(message, text, self._rules, self._stamps, now)
 
     def _note_error(self, message: Message, frame: bytes, error: ParseError) -> None:
         """Turn a frame that cannot be read into a message that says so."""
-        message.tags.append(b"message.parse_error")
         message.msgformat = MALFORMED
+        if not self._reports_errors:
+            # What was read before the error stays.
+            tag = error.tag or "message.parse_error"
+            message.tags.append(tag.encode())
+            message.message = frame
+            return
+        message.tags[len(self._tags) :] = []
         message.values.clear()
         message.msgid = message.header = b""
         message.stamp = message.received
-        if not self._reports_errors:
-            message.program = message.pid = b""
-            message.message = frame
-            return
-        self._sequence += 1
         message.pri = _PRI_PARSE_ERROR
         message.program = b"syslog-ng"
         message.pid = self._pid
-        message.values[".SDATA.meta.sequenceId"] = b"%d" % self._sequence
-        message.message = b"Error processing log message: %b>@<%b" % (
-            frame[: error.offset],
-            frame[error.offset :],
-        )
         message.host = self._host_name
+        if error.offset:
+            before = error.offset - 1
+            frame = b"%b>@<%b" % (frame[:before], frame[before:])
+        message.message = b"Error processing log message: " + frame
 
     def _set_host(self, message: Message, header_host: bytes) -> None:
         """Decide on HOST (reference: host name handling)."""
@@ -183,11 +181,14 @@ class Parser:
         if reception.host_override:
             message.host = reception.host_override.encode()
             return
-        if message.host:  # a message of our own about bad input
-            return
         sender = self._host_name if message.origin.local else message.origin.host
-        if reception.chain_hostnames:
-            host = (header_host or sender) + b"/" + sender
+        is_kept = reception.keep_hostname and header_host
+        if reception.chain_hostnames and not is_kept:
+            if message.origin.local:
+                group = message.origin.source.partition(b"#")[0]
+                host = group + b"@" + sender
+            else:
+                host = (header_host or sender) + b"/" + sender
         elif reception.keep_hostname or message.origin.local:
             host = header_host or sender
         else:

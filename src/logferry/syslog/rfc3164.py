@@ -18,12 +18,16 @@ from logferry.message.timestamps import StampReader, scan_stamp
 if TYPE_CHECKING:
     from logferry.message.model import Message, UnixNanos
 
-__all__ = ["HeaderRules", "fill"]
+__all__ = ["HOST", "HOST_MAX", "HeaderRules", "fill"]
 
-_cisco_sequence = re.compile(rb"(\d+): (?=[.*]?[A-Z0-9])")
-_ipv6 = re.compile(
-    rb"[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.%]*[0-9A-Fa-f]\Z|[0-9A-Fa-f:]*::\Z"
+# A sequence number, and whether the clock is synchronized.
+_cisco_marks = re.compile(rb"(?:(\d*):(?= ))? *([*.]?)")
+HOST = re.compile(
+    rb"(?:[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){1,7}[^ \[:]*|[^ \[:]*)(?= )"
 )
+"""A host in front of a space: no ``[``, colons only as in an IPv6 address."""
+
+HOST_MAX = 255
 _program = re.compile(rb"([^ :\[]*)(?:\[([^ \]:]*)\]?)?:? ?")
 _sane_program = re.compile(rb"[A-Za-z0-9_/.()\-%]+")
 _sane_host = re.compile(rb"[A-Za-z0-9_.:\-@/]+")
@@ -53,32 +57,23 @@ def fill(
 
     Returns the host that the header names, or nothing.
     """
-    text = text.lstrip(b" ")
     position = _skip_cisco_marks(message, text)
     match = scan_stamp(text, position)
     stamp = stamps.read(match, now) if match is not None else None
     host = b""
     if match is None or stamp is None:
-        if text:
-            message.tags += (
-                b"syslog.missing_timestamp",
-                b"syslog.rfc3164_missing_header",
-            )
-        position = 0 if position and not message.values else position
+        message.tags += (b"syslog.missing_timestamp", b"syslog.rfc3164_missing_header")
         rest = text[position:]
     else:
         message.stamp = stamp
-        rest = text[match.end() :].lstrip(b" ")
-        if rest.startswith(b": "):  # Cisco: "Mar  1 10:20:30.123: %SYS-5-X: …"
-            rest = rest[2:]
+        rest = text[match.end() :].removeprefix(b":").lstrip(b" ")  # a colon: Cisco
+        if rest.startswith(_FORWARDED):
+            host, _, rest = rest[len(_FORWARDED) :].partition(b":")
+            rest = rest.lstrip(b" :")
         if rest.startswith(_REPEATED):
             message.message = rest
-            return b""
-        if rest.startswith(_FORWARDED):
-            forwarded, colon, after = rest[len(_FORWARDED) :].partition(b": ")
-            if colon:
-                host, rest = forwarded, after
-        elif rules.expect_hostname:
+            return host
+        if rules.expect_hostname and not host:
             host, rest = _take_host(message, rest, rules)
     _take_program(message, rest, rules)
     return host
@@ -86,34 +81,29 @@ def fill(
 
 def _skip_cisco_marks(message: Message, text: bytes) -> int:
     """Return where the stamp begins after ``42: *``; keep what the marks say."""
-    match = _cisco_sequence.match(text)
-    position = match.end() if match else 0
-    mark = text[position : position + 1]
-    is_marked = mark in {b"*", b"."}
-    if scan_stamp(text, position + is_marked) is None:
-        return 0
-    if match is not None:
-        message.values[".SDATA.meta.sequenceId"] = match[1]
-    if is_marked:
-        message.values[".SDATA.timeQuality.isSynced"] = b"0"
-    return position + is_marked
+    match = _cisco_marks.match(text)
+    assert match is not None  # every part is optional
+    sequence, mark = match.groups()
+    if sequence is not None:
+        message.values[".SDATA.meta.sequenceId"] = sequence
+    if mark:
+        message.values[".SDATA.timeQuality.isSynced"] = b"1" if mark == b"." else b"0"
+    return match.end()
 
 
 def _take_host(
     message: Message, rest: bytes, rules: HeaderRules
 ) -> tuple[bytes, bytes]:
     """Split the host off, when the first word is one."""
-    word, space, after = rest.partition(b" ")
-    if not space or not _is_host(word, rules):
+    match = HOST.match(rest)
+    if match is None or not _is_host(match.group(), rules):
         message.tags.append(b"syslog.invalid_hostname")
         return b"", rest
-    return word, after.lstrip(b" ")
+    return match.group(), rest[match.end() :].lstrip(b" ")
 
 
 def _is_host(word: bytes, rules: HeaderRules) -> bool:
-    if not word or b"[" in word:
-        return False
-    if b":" in word and not _ipv6.match(word):
+    if len(word) > HOST_MAX:
         return False
     if rules.bad_hostname is not None and rules.bad_hostname.search(word):
         return False

@@ -2,9 +2,10 @@
 The syslog protocol (RFC 5424).
 
 ``fill`` writes into a message that has its PRI and defaults already. Like the
-reference it is lenient about structured data (unquoted values) and cuts fields that
-are too long instead of refusing them; what it cannot read it reports with
-``ParseError``, whose offset says where.
+reference it is lenient about structured data (unquoted values, none at all) and cuts
+fields that are too long instead of refusing them; what it cannot read it reports with
+``ParseError``, whose offset says how far reading came and whose tag says what is
+missing. What was read by then stays in the message.
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ from typing import TYPE_CHECKING
 
 from logferry.errors import ParseError
 from logferry.message.timestamps import StampReader, scan_stamp
+from logferry.syslog.rfc3164 import HOST, HOST_MAX
 
 if TYPE_CHECKING:
     from logferry.message.model import Message, UnixNanos
 
 __all__ = ["VERSION", "fill", "read_sdata"]
 
-VERSION = b"1 "
+VERSION = re.compile(rb"0*1(?= |\Z)")
+"""What follows the PRI."""
+
 _BOM = b"\xef\xbb\xbf"
 _NIL = b"-"
 
 # RFC 5424, 6: the longest values; the reference cuts what is longer.
-_HOST_MAX, _PROGRAM_MAX, _PID_MAX, _MSGID_MAX = 255, 48, 128, 32
+_PROGRAM_MAX, _PID_MAX, _MSGID_MAX = 48, 128, 32
 
-_element_id = re.compile(rb"\[([^ =\]\"]+)")
-_parameter = re.compile(
-    rb' +([^ =\]"]+)=(?:"((?>(?:[^"\\]|\\.)*))"|([^ \]"]*))', re.DOTALL
+# What may stand before something that has no place in a timestamp.
+_stamp = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d*)?(?:Z|[+-]\d\d:\d\d(?!\d))?"
 )
+_name = re.compile(rb"[!#-<>-\\^-~\x00-\x1f\x7f]+")
+_bare = re.compile(rb"[^ \]]*")
+_quoted = re.compile(rb'"(?>(?:[^"\\\]]|\\.)*)', re.DOTALL)
 _escape = re.compile(rb'\\(["\\\]])')
 
 
@@ -41,51 +48,71 @@ def fill(
     sdata_prefix: str,
     stamps: StampReader,
     now: UnixNanos,
-) -> bytes:
+) -> None:
     """
     Read ``frame`` from ``start`` (behind PRI and version) into ``message``.
 
-    Returns the host that the header names, or nothing. Raises ``ParseError``.
+    The host is what the header names, or nothing. Raises ``ParseError``.
     """
-    position = _take_stamp(message, frame, start, stamps, now)
-    host, position = _take_field(frame, position, _HOST_MAX, "host name")
-    message.program, position = _take_field(frame, position, _PROGRAM_MAX, "app name")
-    message.pid, position = _take_field(frame, position, _PID_MAX, "process id")
-    message.msgid, position = _take_field(frame, position, _MSGID_MAX, "message id")
-    position = read_sdata(message, frame, position, sdata_prefix)
-    rest = frame[position:]
-    if rest:
-        if not rest.startswith(b" "):
-            raise ParseError("expected a space after the structured data", position)
-        rest = rest[1:]
-    if rest.startswith(_BOM):
-        rest = rest[len(_BOM) :]
+    position = _skip_space(frame, start, "")
+    position = _take_stamp(message, frame, position, stamps, now)
+    position = _skip_space(frame, position, "syslog.rfc5424_missing_hostname")
+    match = HOST.match(frame, position)
+    if match is None or match.end() - position > HOST_MAX:
+        message.tags.append(b"syslog.invalid_hostname")
+        if frame[position : position + 1] != b" ":
+            raise ParseError(
+                "expected a host name", position + 1, "syslog.rfc5424_missing_app_name"
+            )
+        host, position = b"", position + 1
+    else:
+        host, position = match.group(), match.end() + 1
+    message.host = b"" if host == _NIL else host
+    message.program, position = _take_column(frame, position, _PROGRAM_MAX)
+    position = _skip_space(frame, position, "syslog.rfc5424_missing_procid")
+    message.pid, position = _take_column(frame, position, _PID_MAX)
+    position = _skip_space(frame, position, "syslog.rfc5424_missing_msgid")
+    message.msgid, position = _take_column(frame, position, _MSGID_MAX)
+    position = _skip_space(frame, position, "syslog.rfc5424_missing_sdata")
+    if frame[position : position + 1] in {b"[", _NIL}:
+        position = read_sdata(message, frame, position, sdata_prefix)
+    if position < len(frame):
+        position = _skip_space(frame, position, "syslog.missing_message")
+    if frame.startswith(_BOM, position):
+        position += len(_BOM)
         message.utf8 = True
-    message.message = rest
-    return host
+    message.message = frame[position:]
+
+
+def _skip_space(frame: bytes, position: int, tag: str) -> int:
+    if frame[position : position + 1] != b" ":
+        raise ParseError("expected a space", position, tag)
+    return position + 1
 
 
 def _take_stamp(
     message: Message, frame: bytes, start: int, stamps: StampReader, now: UnixNanos
 ) -> int:
-    if frame.startswith(b"- ", start):
-        return start + 2
+    if frame[start : start + 1] == _NIL:
+        message.tags.append(b"syslog.missing_timestamp")
+        return start + 1
     match = scan_stamp(frame, start)
     stamp = stamps.read(match, now) if match is not None else None
-    if match is None or stamp is None or frame[match.end() : match.end() + 1] != b" ":
-        raise ParseError("expected a timestamp (RFC 3339)", start)
+    if match is None or stamp is None:
+        match = _stamp.match(frame, start)
+        end = start if match is None else match.end()
+        tag = "missing_timestamp" if match is None else "rfc5424_missing_hostname"
+        raise ParseError("expected a timestamp (RFC 3339)", end, f"syslog.{tag}")
     message.stamp = stamp
-    return match.end() + 1
+    return match.end()
 
 
-def _take_field(
-    frame: bytes, start: int, size_max: int, what: str
-) -> tuple[bytes, int]:
+def _take_column(frame: bytes, start: int, size_max: int) -> tuple[bytes, int]:
     end = frame.find(b" ", start)
-    if end < 0:
-        raise ParseError(f"the header ends within the {what}", len(frame))
+    if end < 0:  # a column that nothing follows is no column
+        return b"", len(frame)
     field = frame[start:end]
-    return (b"" if field == _NIL else field[:size_max]), end + 1
+    return (b"" if field == _NIL else field[:size_max]), end
 
 
 def read_sdata(message: Message, frame: bytes, start: int, prefix: str) -> int:
@@ -93,35 +120,63 @@ def read_sdata(message: Message, frame: bytes, start: int, prefix: str) -> int:
     if frame[start : start + 1] == _NIL:
         return start + 1
     position = start
-    if frame[position : position + 1] != b"[":
-        raise ParseError("expected structured data", position)
     while frame[position : position + 1] == b"[":
-        match = _element_id.match(frame, position)
-        if match is None:
-            raise ParseError("expected the name of a structured data element", position)
-        element = prefix + match[1].decode("utf-8", "surrogateescape")
-        position = _take_parameters(message, frame, match.end(), element)
+        position += 1
+        if frame[position : position + 1] == b" ":
+            position += 1
+        name, position = _take_name(frame, position)
+        if frame[position : position + 1] not in {b" ", b"]"}:
+            raise _broken(position)
+        element = prefix + name
+        if frame.startswith((b"]", b" ]"), position):
+            message.values[element] = b""
+        position = _take_parameters(message, frame, position, element)
     return position
 
 
 def _take_parameters(message: Message, frame: bytes, start: int, element: str) -> int:
     position, values = start, message.values
-    has_parameters = False
     while True:
-        match = _parameter.match(frame, position)
-        if match is None:
-            break
-        name, quoted, bare = match.groups()
-        value = bare if quoted is None else quoted
-        if b"\\" in value:
-            value = _escape.sub(rb"\1", value)
-        key = f"{element}.{name.decode('utf-8', 'surrogateescape')}"
+        if frame.startswith(b" ]", position):
+            position += 1
+        if frame[position : position + 1] == b"]":
+            return position + 1
+        if frame[position : position + 1] != b" ":
+            raise _broken(position)
+        name, position = _take_name(frame, position + 1)
+        if frame[position : position + 1] != b"=":
+            raise _broken(position)
+        value, position = _take_value(frame, position + 1)
+        key = f"{element}.{name}"
         values.pop(key, None)  # the last one wins, and its place too
         values[key] = value
-        has_parameters = True
-        position = match.end()
-    if frame[position : position + 1] != b"]":
-        raise ParseError("structured data does not end", position)
-    if not has_parameters:
-        values[element] = b""
-    return position + 1
+
+
+def _take_name(frame: bytes, start: int) -> tuple[str, int]:
+    match = _name.match(frame, start)
+    if match is None:
+        raise _broken(start)
+    return match.group().decode(), match.end()
+
+
+def _take_value(frame: bytes, start: int) -> tuple[bytes, int]:
+    match = _quoted.match(frame, start)
+    if match is None:
+        if start == len(frame):
+            raise _broken(start)
+        match = _bare.match(frame, start)
+        assert match is not None
+        return match.group(), match.end()
+    end = match.end()
+    if frame[end : end + 1] != b'"':
+        raise _broken(end + (frame[end : end + 1] == b"]"))
+    value = frame[start + 1 : end]
+    if b"\\" in value:
+        value = _escape.sub(rb"\1", value)
+    return value, end + 1
+
+
+def _broken(position: int) -> ParseError:
+    return ParseError(
+        "structured data is broken", position, "syslog.rfc5424_invalid_sdata"
+    )
