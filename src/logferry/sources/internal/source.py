@@ -4,7 +4,8 @@ The ``internal()`` source: our own events as messages.
 Facility syslog, severity of the event, PROGRAM ``syslog-ng`` (what filters of existing
 configurations look for), our own PID. Events are collected and delivered once per turn
 of the event loop; a bounded backlog keeps what came before the source existed, or
-while it is held back. Messages that correlations make (``inject-mode(internal)``)
+while it is held back. What an event says is there by name, too: the server of a switch
+is ``${.event.server}``. Messages that correlations make (``inject-mode(internal)``)
 come along.
 """
 
@@ -59,8 +60,8 @@ class InternalSource:
         self._intake = intake
         self._tags = [tag.encode() for tag in options.tags]
         self._backlog: deque[Message] = deque(maxlen=options.log_fifo_size)
-        self._origin = Origin(source=b"internal", local=True)
         self._host = environment.host_name.encode()
+        self._origin = Origin(source=spec.id.encode(), host=self._host, local=True)
         self._pid = str(os.getpid()).encode()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_scheduled = False
@@ -115,7 +116,7 @@ class InternalSource:
         message.message = render(event).encode("utf-8", "replace")
         message.tags = list(self._tags)
         for name, value in event.tags():
-            message.values[name] = value.encode("utf-8", "replace")
+            message.values[f".event.{name}"] = value.encode("utf-8", "replace")
         return message
 
     def _flush(self) -> None:
