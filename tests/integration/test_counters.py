@@ -37,6 +37,10 @@ NOT_SERIES = {
     "input_drained",
 }
 IN_UNIT_TESTS = {
+    "processing_faults_total": (
+        "unit/runtime/test_guard.py",
+        "test_a_message_that_the_program_fails_on_ends_alone_and_is_told",
+    ),
     "correlation_early_contexts_total": (
         "unit/runtime/test_waiting.py",
         "test_contexts_that_ended_for_want_of_room_are_counted",

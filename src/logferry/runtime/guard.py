@@ -78,14 +78,14 @@ class GuardedProgram:
         return self._program.explain()
 
     def lines(
-        self, chunk: bytes, count: int, origin: Origin, now: UnixNanos
-    ) -> Outputs:
+        self, chunk: bytes, origin: Origin, now: UnixNanos
+    ) -> tuple[int, Outputs]:
         """Run complete lines."""
         try:
-            return self._program.lines(chunk, count, origin, now)
+            return self._program.lines(chunk, origin, now)
         except Exception:
             frames = chunk.split(b"\n")[:-1]
-            return self._frame_by_frame(frames, origin, now)
+            return len(frames), self._frame_by_frame(frames, origin, now)
 
     def frames(self, frames: list[bytes], origin: Origin, now: UnixNanos) -> Outputs:
         """Run frames."""

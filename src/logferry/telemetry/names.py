@@ -87,6 +87,7 @@ METRIC_NAMES: Final = (
     "output_workers",
     "parsed_events_total",
     "patterndb_reloads_total",
+    "processing_faults_total",
     "python_call_seconds",
     "python_failures_total",
     "route_egress_total",

@@ -35,10 +35,10 @@ class Faulty:
             raise KeyError("bad")
         return self._program.frames(frames, origin, now)
 
-    def lines(self, chunk: bytes, count: int, origin, now) -> Outputs:
+    def lines(self, chunk: bytes, origin, now) -> tuple[int, Outputs]:
         if b"bad" in chunk:
             raise ValueError(chunk)
-        return self._program.lines(chunk, count, origin, now)
+        return self._program.lines(chunk, origin, now)
 
     def messages(self, messages: list[Message], now) -> Outputs:
         if any(b"bad" in message.message for message in messages):
@@ -59,7 +59,8 @@ def test_a_message_that_the_program_fails_on_ends_alone_and_is_told(entry: str) 
     texts = [b"one", b"a bad \xff one", b"two"]
     if entry == "lines":
         chunk = b"".join(text + b"\n" for text in texts)
-        outputs = program.lines(chunk, len(texts), ORIGIN, NOW)
+        count, outputs = program.lines(chunk, ORIGIN, NOW)
+        assert count == len(texts)
     elif entry == "frames":
         outputs = program.frames(texts, ORIGIN, NOW)
     else:
@@ -75,5 +76,5 @@ def test_a_message_that_the_program_fails_on_ends_alone_and_is_told(entry: str) 
 
 def test_what_does_not_fail_is_run_once() -> None:
     program = GuardedProgram(compiled(CONFIG).program, "s#0", EventList(), Counter())
-    ((batch,),) = program.lines(b"one\ntwo\n", 2, ORIGIN, NOW)
-    assert batch.count == 2
+    count, ((batch,),) = program.lines(b"one\ntwo\n", ORIGIN, NOW)
+    assert (count, batch.count) == (2, 2)
