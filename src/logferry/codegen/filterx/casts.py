@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from ipaddress import (
     IPv4Address,
@@ -45,13 +46,22 @@ def _int(value: Any) -> int:
         return value  # type: ignore[no-any-return]
     if kind is bool:
         return int(value)
-    if kind is float and INT_MIN <= value <= INT_MAX:
-        return int(value)
+    if kind is float and not math.isnan(value):
+        return _rounded(value)
     if kind is str and _integer.fullmatch(value) and len(value) < 64:
         return min(max(int(value), INT_MIN), INT_MAX)
     if kind is Moment:
         return value.unix_us  # type: ignore[no-any-return]
     raise _cannot(value, "an integer")
+
+
+def _rounded(value: float) -> int:
+    """Round halves away from zero; what is out of range becomes the nearest number."""
+    value = min(max(value, INT_MIN), INT_MAX)
+    whole = int(value)
+    if abs(value - whole) >= 0.5:
+        whole += 1 if value > 0 else -1
+    return min(max(whole, INT_MIN), INT_MAX)
 
 
 def _double(value: Any) -> float:
