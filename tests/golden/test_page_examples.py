@@ -9,6 +9,8 @@ a log path.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,12 @@ def test_pages_show_configurations() -> None:
 )
 def test_an_example_loads(example: str) -> None:
     loaded(_completed(example))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*.conf")), ids=lambda path: path.name
+)
+def test_our_examples_fall_into_none_of_the_traps_that_we_warn_of(path: Path) -> None:
+    program = [sys.executable, "-m", "logferry.cli.main", "check", "-f", str(path)]
+    answer = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout + answer.stderr) == (0, "")
