@@ -13,6 +13,9 @@ PAIRS ?= 20000
 CASE ?= relay
 SECONDS ?= 600
 
+# Compiled modules halve the time to start, and tests start hundreds of daemons.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run demo check format test test-failed prop sim bench bench-micro peers clean compat \
 	fuzz bless grammar
 

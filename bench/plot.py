@@ -15,9 +15,14 @@ COLOURS = {
     "logferry": "#1f6f5c",
     "syslog-ng": "#b9b2a3",
     "rsyslog": "#d8c9a8",
-    "peer": "#9aa7b0",
+    "axosyslog": "#9aa7b0",
 }
 WIDTH, LEFT, BAR, GAP = 760, 150, 15, 12
+
+
+def colour(program: str) -> str:
+    """Return the colour of a program's bars."""
+    return COLOURS.get(program, "#9a9a9a")
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", more: str = "") -> str:
@@ -38,7 +43,7 @@ def draw(figures: dict[str, dict[str, dict[str, float]]], caption: str) -> str:
             width = row["cpu_ns"] * scale
             parts.append(
                 f'<rect x="{LEFT}" y="{y:.0f}" width="{width:.1f}" '
-                f'height="{BAR - 2}" fill="{COLOURS[program]}"/>'
+                f'height="{BAR - 2}" fill="{colour(program)}"/>'
             )
             more = 'font-weight="bold"' if program == "logferry" else 'fill="#666"'
             label = f"{row['cpu_ns']:,.0f}"
@@ -48,7 +53,7 @@ def draw(figures: dict[str, dict[str, dict[str, float]]], caption: str) -> str:
     legend, x = [], LEFT
     for program in dict.fromkeys(name for rows in figures.values() for name in rows):
         legend.append(
-            f'<rect x="{x}" y="22" width="11" height="11" fill="{COLOURS[program]}"/>'
+            f'<rect x="{x}" y="22" width="11" height="11" fill="{colour(program)}"/>'
         )
         legend.append(text(x + 16, 32, program))
         x += 100

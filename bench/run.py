@@ -118,7 +118,10 @@ def programs() -> list[Program]:
         found.append(Program("rsyslog", "", command, "rsyslog.conf", LIBRARIES))
     other = os.environ.get("LOGFERRY_BENCH_PEER")
     if other:
-        found.append(syslog_ng("peer", "@version: current\n", Path(other)))
+        peer = syslog_ng("peer", "@version: current\n", Path(other))
+        # As it calls itself: "axosyslog 4.27.0".
+        peer.name = (version_of(peer).split() or ["peer"])[0]
+        found.append(peer)
     return found
 
 
