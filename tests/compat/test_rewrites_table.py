@@ -33,6 +33,11 @@ def becomes(
 REWRITES = Table(
     [
         becomes(
+            'rewrite { set(7 value("a")); subst("x" "y" value("a")); set(7 value("b")); subst("7" "8" value("b")); };',
+            '13 2026-10-11T22:14:15+00:00 host prog[42]: text|.source.s|{"b":"8","a":7,"PROGRAM":"prog","PID":"42"}',
+            '34 2026-10-11T22:14:15+00:00 db kernel: odd tet|.source.s|{"b":"8","a":7,"PROGRAM":"kernel"}',
+        ),
+        becomes(
             'rewrite { set(0x10 value("hex")); set(10k value("unit")); set(2.5 value("real")); };',
             '13 2026-10-11T22:14:15+00:00 host prog[42]: text|.source.s|{"unit":10000,"real":2.5,"hex":16,"PROGRAM":"prog","PID":"42"}',
             '34 2026-10-11T22:14:15+00:00 db kernel: odd tet|.source.s|{"unit":10000,"real":2.5,"hex":16,"PROGRAM":"kernel"}',

@@ -182,7 +182,10 @@ def _emit_subst(
         return
     key = fields.constants.bind(name, f"name_{name.strip('.')}")
     with out.block(f"if {key} in m.values:"):
-        fields.assign(name, code, out)
+        # A number in which nothing is replaced stays one.
+        out.line(f"new_text = {code}")
+        with out.block(f"if new_text != {value}:"):
+            fields.assign(name, "new_text", out)
 
 
 def _mentions_groups(parts: tuple[Part, ...], pattern: Pattern) -> bool:
