@@ -246,7 +246,7 @@ TYPES = Table(
         Row("$(format-json a=double(x))", ""),
         Row(
             "$(format-json a=float(1e3))",
-            '{"a":1000.0}',
+            '{"a":1000}',
             reference='{"a":1e3}',
             why=JSON_NUMBERS,
         ),
@@ -268,7 +268,12 @@ TYPES = Table(
         Row("$(format-json a=null())", '{"a":null}'),
         Row("$(format-json a=int($LEVEL_NUM))", '{"a":5}'),
         Row("$(format-json a=int($(+ 1 2)))", '{"a":3}'),
-        Row("$(format-json a=int(0x10))", ""),
+        Row(
+            "$(format-json a=int(0x10))",
+            '{"a":16}',
+            reference="",
+            why="hexadecimal numbers are read, as in AxoSyslog",
+        ),
         Row(
             "$(format-json a=int(010))",
             '{"a":10}',

@@ -110,7 +110,11 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    """A string of single characters, or ``chars("…")`` and ``strings("…" …)``."""
+    """
+    A string of single characters, or ``chars("…")`` and ``strings("…" …)``.
+
+    Without ``chars()`` a space is a delimiter beside the strings.
+    """
 
     title: str = 'delimiters such as "," or chars(",;") strings(" - ")'
 
@@ -119,6 +123,7 @@ class Delimiters:
     ) -> tuple[str, ...] | None:
         """Return the delimiters, longest first."""
         found: list[str] = []
+        has_characters = False
         for argument in values_of(arguments):
             if isinstance(argument, Call) and argument.name == "strings":
                 found += Words().read(argument.arguments, span, scope) or ()
@@ -131,6 +136,9 @@ class Delimiters:
                 scope.diagnostics.error(f"expected {self.title}", argument.span)
                 return None
             found += text
+            has_characters = True
+        if not has_characters:
+            found.append(" ")
         return tuple(sorted(found, key=len, reverse=True))
 
 

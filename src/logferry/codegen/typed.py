@@ -10,6 +10,7 @@ everything is a string.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -167,27 +168,44 @@ def json_value(value: bytes, kind: str) -> Any:
     return text_of(value) if convert is None else convert(value)
 
 
+_hexadecimal = re.compile(rb"\s*[-+]?0[xX][0-9a-fA-F]+")
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
+
+
 def _integer(value: bytes) -> int:
-    try:
-        if not value[-1:].isdigit() or b"_" in value:
-            raise CastError(f"no whole number: {text_of(value)}")
-        number = int(value)
-    except ValueError as error:
-        raise CastError(str(error)) from error
-    if not -(1 << 63) <= number < 1 << 63:
-        raise CastError(f"more than 64 bits: {text_of(value)}")
-    return number
+    """Read a decimal or hexadecimal number; what is beyond 64 bits is cut to them."""
+    if _hexadecimal.fullmatch(value):
+        number = int(value, 16)
+    elif value[-1:].isdigit() and b"_" not in value:
+        try:
+            number = int(value)
+        except ValueError as error:
+            raise CastError(str(error)) from error
+    else:
+        raise CastError(f"no whole number: {text_of(value)}")
+    return min(max(number, _INT_MIN), _INT_MAX)
+
+
+_NO_END_OF_A_NUMBER = frozenset({b"", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
+_WHOLE_MAX = 1e17
 
 
 def _double(value: bytes) -> float | None:
     if value.isdigit() and len(value) < 16:
-        return int(value)  # printed as it stands
+        return int(value)
+    if _hexadecimal.fullmatch(value):
+        return int(value, 16)
+    if value[-1:] in _NO_END_OF_A_NUMBER or b"_" in value:
+        raise CastError(f"no number: {text_of(value)}")
     try:
         number = float(value)
     except ValueError as error:
         raise CastError(str(error)) from error
-    # JSON has no words for these.
-    return number if math.isfinite(number) else None
+    if not math.isfinite(number):
+        return None  # JSON has no words for these
+    # As the reference prints it: 5, not 5.0.
+    is_whole = number.is_integer() and abs(number) < _WHOLE_MAX
+    return int(number) if is_whole else number
 
 
 def _boolean(value: bytes) -> bool:

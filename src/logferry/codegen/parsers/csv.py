@@ -97,16 +97,12 @@ class CsvReader:
         self._null = options.null.encode()
         self._on_type_error = options.on_type_error.removeprefix("silently-")
         self._opening = b"".join(self._closing)
-        self._merges_spaces = self._strips and self._delimiters == (b" ",)
+        # A space that delimits begins a column; it is none around one.
+        self._blank = b" \t".translate(None, b"".join(self._delimiters))
         self._is_simple = (
             bool(self._columns)
             and len(self._delimiters) == 1
             and self._delimiters[0] != b""
-            and (
-                not self._strips
-                or self._merges_spaces
-                or self._delimiters[0].strip() == self._delimiters[0]
-            )
         )
         names = tuple(name for name, kind in self._columns if name and not kind)
         self._names = names if len(names) == len(self._columns) else ()
@@ -147,8 +143,6 @@ class CsvReader:
         """Return the fields of a text without quotes; ``None`` is for the scanner."""
         if not self._is_simple or text.translate(None, self._opening) != text:
             return None
-        if self._merges_spaces and (text[:1] == b" " or b"  " in text or b"\t" in text):
-            return None  # several spaces are like one
         most = len(self._columns)
         times = most - 1 if self._is_greedy else most
         fields = text.split(self._delimiters[0], times)
@@ -156,10 +150,10 @@ class CsvReader:
         if rest is None and fields[-1] == b"":
             fields.pop()  # a delimiter at the end begins no field
         if self._strips:
-            fields = [value.strip(b" \t") for value in fields]
+            fields = [self._stripped(value) for value in fields]
         if self._is_greedy:
             if rest is not None:
-                fields.append(rest.strip() if self._strips else rest)
+                fields.append(self._stripped(rest) if self._strips else rest)
             elif len(fields) == most - 1:
                 fields.append(b"")
         elif rest and self._is_strict:
@@ -176,7 +170,7 @@ class CsvReader:
         while len(fields) < most and position < size:
             if self._is_greedy and len(fields) == most - 1:
                 rest = text[position:]
-                fields.append(rest.strip() if self._strips else rest)
+                fields.append(self._stripped(rest) if self._strips else rest)
                 return fields
             value, position, is_last = self._field(text, position)
             fields.append(value)
@@ -188,12 +182,14 @@ class CsvReader:
             fields.append(b"")  # there is more than there are columns
         return fields
 
+    def _stripped(self, value: bytes) -> bytes:
+        return value.lstrip(self._blank).rstrip(b" \t")
+
     def _field(self, text: bytes, position: int) -> tuple[bytes, int, bool]:
         """Return one field, where the next begins, and whether it was the last."""
         start = position
         if self._strips:
-            while text[start : start + 1] in {b" ", b"\t"}:
-                start += 1
+            start = len(text) - len(text[start:].lstrip(self._blank))
         closing = self._closing.get(text[start : start + 1])
         if closing is not None:
             value, position = self._quoted(text, start + 1, closing)
@@ -203,7 +199,7 @@ class CsvReader:
         end = match.start() if match else len(text)
         value += text[position:end]
         if self._strips:
-            value = value.strip(b" \t")
+            value = self._stripped(value)
         return value, match.end() if match else end, match is None
 
     def _quoted(self, text: bytes, position: int, quote: bytes) -> tuple[bytes, int]:
