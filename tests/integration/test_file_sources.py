@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,22 @@ def site(folder: Path, options: str = "") -> str:
 async def test_a_file_is_read_and_followed(tmp_path: Path) -> None:
     source, target = tmp_path / "in.log", tmp_path / "out"
     append(source, 1, 2, 3)
-    async with Daemon(site(tmp_path), tmp_path):
+    async with Daemon(site(tmp_path, "keep-hostname(yes)"), tmp_path):
         assert await wait_for(target, 3) == [1, 2, 3]
         append(source, 4)
         assert await wait_for(target, 4) == [1, 2, 3, 4]
     assert target.read_bytes().startswith(b"Nov 21 12:00:00 host app: message")
+
+
+async def test_lines_of_a_file_have_our_name_unless_names_are_kept(
+    tmp_path: Path,
+) -> None:
+    append(tmp_path / "in.log", 1)
+    async with Daemon(site(tmp_path), tmp_path):
+        await wait_for(tmp_path / "out", 1)
+    name = socket.gethostname().partition(".")[0]
+    line = (tmp_path / "out").read_text()
+    assert line.startswith(f"Nov 21 12:00:00 {name} app: message")
 
 
 async def test_rotation_by_rename_loses_and_doubles_nothing(tmp_path: Path) -> None:

@@ -264,8 +264,7 @@ class LineFields:
             raise Unsupported("chain-hostnames() of local messages")
         is_chained = has_chain and (is_full or not is_named)
         lower = ".lower()" if reception.normalize_hostnames else ""
-        is_kept = reception.keep_hostname or reception.local
-        if is_named and not is_chained and (is_kept or has_chain):
+        if is_named and not is_chained and (reception.keep_hostname or has_chain):
             if not lower:
                 return self.atoms("host", "host")
             return [Piece(code=f"{self.field('host')}.lower()")]

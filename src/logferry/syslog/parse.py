@@ -182,15 +182,12 @@ class Parser:
             message.host = reception.host_override.encode()
             return
         sender = self._host_name if message.origin.local else message.origin.host
-        is_kept = reception.keep_hostname and header_host
-        if reception.chain_hostnames and not is_kept:
-            if message.origin.local:
-                group = message.origin.source.partition(b"#")[0]
-                host = group + b"@" + sender
-            else:
-                host = (header_host or sender) + b"/" + sender
-        elif reception.keep_hostname or message.origin.local:
-            host = header_host or sender
-        else:
+        if reception.keep_hostname and header_host:
+            host = header_host
+        elif not reception.chain_hostnames:
             host = sender
+        elif message.origin.local:
+            host = message.origin.source.partition(b"#")[0] + b"@" + sender
+        else:
+            host = (header_host or sender) + b"/" + sender
         message.host = host.lower() if reception.normalize_hostnames else host

@@ -75,7 +75,6 @@ class GeneratorSource:
         self._origin = Origin(
             source=spec.id.encode(),
             host=environment.host_name.encode(),
-            local=True,
         )
         context = MacroContext(
             host_name=environment.host_name.encode(), metrics=environment.metrics
