@@ -194,7 +194,7 @@ def _double(value: bytes) -> float | None:
     if value.isdigit() and len(value) < 16:
         return int(value)
     if _hexadecimal.fullmatch(value):
-        return int(value, 16)
+        value = b"%d" % int(value, 16)
     if value[-1:] in _NO_END_OF_A_NUMBER or b"_" in value:
         raise CastError(f"no number: {text_of(value)}")
     try:

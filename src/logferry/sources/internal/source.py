@@ -138,7 +138,7 @@ class InternalSource:
 
 def _reception(spec: Spec) -> Reception:
     del spec
-    return Reception(local=True)
+    return Reception(local=True, keep_hostname=True)
 
 
 KINDS = {
