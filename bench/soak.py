@@ -42,7 +42,8 @@ def soak(seconds: int, rate: int) -> None:
         program = logferry()
         text = program.version + (HERE / "cases/relay/site.conf").read_text()
         text = text.replace("@INPUT@", str(ports[0])).replace("@OUTPUT@", str(ports[1]))
-        conf.write_text(text)
+        # The default is a MARK after 1,200 s without a message of this machine.
+        conf.write_text(text + "options { mark-freq(0); };\n")
         count = seconds * rate
         sink = start("sink", ports[1], {"count": count, "idle": 60})
         assert sink.stdout is not None
